@@ -1,0 +1,61 @@
+"""facts.json: what a run was trained with, for whoever reads it later."""
+
+import os
+import platform
+import shlex
+import sys
+from datetime import datetime, timezone
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+import progan
+from pipelines.overview import parameter_counts, phase_rows
+from progan.data.manifest import Manifest
+from progan.rundir import RunDirectory
+from progan.schedule import Progressive
+from progan.settings import Config
+from progan.systems.system import System
+
+
+def write_facts(
+    directory: RunDirectory, config: Config, manifest: Manifest, schedule: Progressive, system: System
+) -> None:
+    """Write facts.json; a resumed run keeps the time it was started."""
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    started = directory.read_facts()["started"] if directory.facts.exists() else now
+    spec = manifest.spec
+    directory.write_facts(
+        {
+            "command": shlex.join(["progan", *sys.argv[1:]]),
+            "started": started,
+            "environment": environment(),
+            "parameters": parameter_counts(system),
+            "data": {
+                "path": str(config.data.path),
+                "source": manifest.source,
+                "count": spec.count,
+                "resolutions": list(spec.resolutions),
+                "classes": list(spec.classes),
+                "fingerprint": spec.fingerprint,
+            },
+            "phases": phase_rows(schedule),
+        }
+    )
+
+
+def environment() -> dict[str, Any]:
+    """Versions and hardware."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    return {
+        "progan": progan.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "accelerate": version("accelerate"),
+        "platform": platform.platform(),
+        "device": device,
+        "cpu_count": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
+    }

@@ -1,0 +1,91 @@
+"""The record of a training: stats.jsonl, TensorBoard, the progress line."""
+
+import resource
+import sys
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from pipelines.console import TrainingProgress
+from progan.engine.train import Tick
+from progan.rundir import RunDirectory
+from progan.schedule import Progressive, Stage
+
+SLOWER_PER_DOUBLING = 3.0  # guess of a resolution's cost until it has been measured: between 2 and 4 in all recipes
+
+
+class Journal:
+    """Appends ticks of the main process; earlier ticks of a resumed run count towards speed and elapsed time."""
+
+    def __init__(
+        self, run: RunDirectory, schedule: Progressive, accelerator: Accelerator, progress: TrainingProgress
+    ) -> None:
+        self._run = run
+        self._schedule = schedule
+        self._accelerator = accelerator
+        self._progress = progress
+        self._rates: dict[int, float] = {}  # resolution -> images/s of its last tick
+        self._elapsed = 0.0
+        accelerator.init_trackers(
+            run.tensorboard.name, init_kwargs={"tensorboard": {"purge_step": self._last_images_seen() + 1}}
+        )
+        for record in run.read_stats():
+            self._elapsed = record["elapsed_seconds"]
+            self._rates[record["resolution"]] = record["images_per_second"]
+
+    def append(self, tick: Tick) -> None:
+        if not self._accelerator.is_main_process:
+            return
+        record = self._record(tick)
+        self._run.append_stats(record)
+        flat = {key: value for key, value in record.items() if isinstance(value, float)}
+        self._accelerator.log(flat | record["losses"], step=tick.images_seen)
+        phase = tick.phase
+        left = self._seconds_left(tick.images_seen, phase.resolution)
+        self._progress.update(tick.images_seen, phase.resolution, phase.fade, record["images_per_second"], left)
+
+    def show(self, sheet: Tensor, images_seen: int) -> None:
+        """Put a sheet of samples (HW3 uint8) into TensorBoard."""
+        tracker = self._accelerator.get_tracker("tensorboard")
+        tracker.log_images({"samples": sheet.unsqueeze(0).numpy()}, step=images_seen)
+
+    def _record(self, tick: Tick) -> dict[str, Any]:
+        rate = tick.images / tick.seconds
+        self._rates[tick.phase.resolution] = rate
+        self._elapsed += tick.seconds + tick.maintenance_seconds
+        stage = self._schedule.stages[tick.phase.index]
+        return {
+            "images_seen": tick.images_seen,
+            "resolution": tick.phase.resolution,
+            "fade": tick.phase.fade,
+            "fading": stage.fading,
+            "phase": tick.phase.index,
+            "batch": tick.phase.batch,
+            "lr": tick.phase.lr,
+            "images_per_second": rate,
+            "seconds": tick.seconds,
+            "maintenance_seconds": tick.maintenance_seconds,
+            "elapsed_seconds": self._elapsed,
+            "memory_mb": peak_memory_mb(),
+            "losses": tick.losses,
+        }
+
+    def _seconds_left(self, images_seen: int, resolution: int) -> float:
+        return sum(
+            max(0, stage.end - max(stage.start, images_seen)) / self._rate(stage, resolution)
+            for stage in self._schedule.stages
+        )
+
+    def _rate(self, stage: Stage, resolution: int) -> float:
+        doublings = (stage.resolution // resolution).bit_length() - 1
+        return self._rates.get(stage.resolution, self._rates[resolution] / SLOWER_PER_DOUBLING ** max(0, doublings))
+
+
+def peak_memory_mb() -> float:
+    """Largest memory so far in MiB: the GPU's where one is used, else the process's."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -1,0 +1,57 @@
+"""Where a training runs: the Accelerator, and the combinations that cannot work."""
+
+import os
+from datetime import timedelta
+
+import torch
+from accelerate import Accelerator, InitProcessGroupKwargs
+
+from progan.distributed import World
+from progan.rundir import RunDirectory
+from progan.schedule import Progressive
+from progan.settings import Config
+from progan.systems.system import System
+from progan.types import ConfigError, DataError, DataSpec
+
+PATIENCE = timedelta(hours=6)  # the other ranks wait while the main process measures
+
+
+def make_accelerator(config: Config, directory: RunDirectory) -> Accelerator:
+    """The processes as launched; ConfigError for a launch that would silently do something else."""
+    cuda = torch.cuda.is_available()
+    precision, launched = config.optim.precision, os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    if precision == "fp16" and not cuda:
+        raise ConfigError("optim.precision: fp16 needs a GPU; use bf16 or fp32 on a CPU")
+    if launched not in ("no", precision):
+        raise ConfigError(f"optim.precision: {precision}, but the launcher says {launched}; leave its option out")
+    accelerator = Accelerator(
+        cpu=not cuda,
+        mixed_precision="no",  # autocast is entered around each play; see progan.engine.play
+        log_with="tensorboard",
+        project_dir=str(directory.root),
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+    )
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if accelerator.num_processes != processes:
+        raise ConfigError(
+            f"WORLD_SIZE: {processes} processes were launched but each sees {accelerator.num_processes}; "
+            "on CPUs launch with ACCELERATE_USE_CPU=true"
+        )
+    return accelerator
+
+
+def check_fit(schedule: Progressive, data: DataSpec, system: System, world: World) -> None:
+    """Whether data, batches and processes fit the schedule."""
+    for stage in schedule.stages:
+        if stage.resolution not in data.resolutions:
+            largest = max(data.resolutions)
+            raise DataError(
+                f"schedule.resolution: {stage.resolution} px is not in the prepared data (up to {largest} px); "
+                f"prepare with --resolution {system.resolution} or lower schedule.resolution"
+            )
+        unit = world.size * system.group
+        if stage.batch % unit:
+            raise ConfigError(
+                f"schedule.batch.{stage.resolution}: {stage.batch} is not a multiple of {unit} "
+                f"({world.size} processes x groups of {system.group} in the minibatch statistic)"
+            )

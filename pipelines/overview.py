@@ -1,0 +1,45 @@
+"""What a training will do, before it does it: settings, phase table, parameter counts."""
+
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from progan.schedule import Progressive
+from progan.settings import Config
+from progan.systems.system import System
+
+
+def parameter_count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def parameter_counts(system: System) -> dict[str, int]:
+    return {role: parameter_count(network) for role, network in system.networks.items()}
+
+
+def phase_rows(schedule: Progressive) -> list[dict[str, Any]]:
+    """The stages of the schedule as JSON."""
+    names = ("start", "end", "resolution", "fading", "batch", "lr")
+    return [{name: getattr(stage, name) for name in names} for stage in schedule.stages]
+
+
+def print_overview(config: Config, schedule: Progressive, system: System) -> None:
+    console = Console(width=100)
+    console.print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), highlight=False)
+    table = Table("from kimg", "to kimg", "resolution", "fade", "batch", "learning rate", title="phases")
+    for stage in schedule.stages:
+        table.add_row(
+            f"{stage.start / 1000:g}",
+            f"{stage.end / 1000:g}",
+            f"{stage.resolution} px",
+            "0 to 1" if stage.fading else "-",
+            str(stage.batch),
+            f"{stage.lr:g}",
+        )
+    console.print(table)
+    for role, count in parameter_counts(system).items():
+        console.print(f"{role}: {count:,} parameters", highlight=False)
+    console.print("dry run: nothing was trained", highlight=False)

@@ -1,0 +1,93 @@
+"""What a training writes besides its journal: sample grids, checkpoints, snapshots, measurements."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pipelines.console import say
+from pipelines.evaluate import line, measure, measure_snapshot
+from progan.engine.checkpoint import save_checkpoint
+from progan.engine.snapshot import load_snapshot, save_snapshot
+from progan.engine.train import Tick, Training, is_finite
+from progan.metrics.evaluator import Evaluator
+from progan.rundir import RunDirectory
+from progan.sampling.generate import generate
+from progan.sampling.grids import grid_shape, save_sheet, tile
+from progan.sampling.latents import draw_latents, grid_labels
+from progan.schedule import Phase, Progressive
+from progan.settings import Config
+from progan.systems.system import set_phase
+from progan.types import DataSpec, TrainingError
+
+
+@dataclass(frozen=True)
+class Every:
+    """Due where images seen pass a multiple of `kimg`, and at the end."""
+
+    kimg: float
+    total_images: int
+
+    def due(self, tick: Tick) -> bool:
+        return self.due_between(tick.images_seen - tick.images, tick.images_seen)
+
+    def due_between(self, before: int, after: int) -> bool:
+        interval = self.kimg * 1000
+        return after // interval > before // interval or after >= self.total_images
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Writes the state of `training` to the run directory; for the main process only."""
+
+    config: Config
+    directory: RunDirectory
+    data: DataSpec
+    training: Training
+    evaluator: Evaluator
+
+    def write_samples(self, phase: Phase) -> Tensor:
+        """Save the grid of the fixed latents -> the sheet, HW3 uint8."""
+        system, seed = self.training.system, self.config.seed
+        rows, columns = grid_shape(system.resolution)
+        latents = draw_latents(seed, "sample-grid", 0, rows * columns, system.latent_dim)
+        labels = grid_labels(rows * columns, system.num_classes, columns)
+        sheet = tile(generate(self.training.average, latents, labels), columns)
+        save_sheet(sheet, self.directory.sample(self.training.images_seen, phase.resolution))
+        return sheet
+
+    def write_state(self, phase: Phase) -> None:
+        """Save snapshot, then checkpoint, then drop the oldest checkpoints: a kill in between loses nothing."""
+        training, directory = self.training, self.directory
+        if not is_finite(training):
+            raise TrainingError(f"a weight is not finite at {training.images_seen} images; the last checkpoint is intact")
+        path = directory.snapshot(training.images_seen)
+        save_snapshot(training, self.config.system, self.data, phase, path)
+        save_checkpoint(training, directory.checkpoint(training.images_seen))
+        for old in directory.checkpoints()[: -self.config.cadence.keep_checkpoints]:
+            old.unlink()
+
+    def measure(self) -> None:
+        """Measure the snapshot of this moment as anyone would later: from its file."""
+        snapshot = load_snapshot(self.directory.snapshot(self.training.images_seen))
+        for record in measure_snapshot(self.evaluator, snapshot):
+            self.directory.append_metric(record)
+            say(line(record))
+
+    def measure_untrained(self, schedule: Progressive) -> None:
+        """Measure the untrained generator at the final resolution: what training has to improve on."""
+        average, system = self.training.average, self.training.system
+        last = schedule.stages[-1]
+        set_phase(average, Phase(last.index, last.resolution, 1.0, last.batch, last.lr))
+        for record in measure(self.evaluator, average, system.latent_dim, system.num_classes, last.resolution, 0):
+            record["provenance"] |= {"snapshot": "untrained"}
+            self.directory.append_metric(record)
+            say(f"untrained: {line(record)}")
+
+    def measure_what_was_missed(self, evaluation: Every) -> None:
+        """A run killed while it measured goes on behind the checkpoint: measure that one now."""
+        seen = self.training.images_seen
+        ticks = [record["images_seen"] for record in self.directory.read_stats()]
+        before = ticks[-2] if len(ticks) > 1 else 0
+        measured = any(record["images_seen"] == seen for record in self.directory.read_metrics())
+        if seen > 0 and evaluation.due_between(before, seen) and not measured:
+            self.measure()

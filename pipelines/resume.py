@@ -1,0 +1,68 @@
+"""Going on where a run stopped."""
+
+from typing import Any
+
+import yaml
+
+from pipelines.console import say
+from progan.distributed import World, barrier
+from progan.engine.checkpoint import load_checkpoint
+from progan.engine.train import Training
+from progan.rundir import RunDirectory
+from progan.settings import Config
+from progan.types import ConfigError, DataError, DataSpec
+
+# What may differ when a run goes on: how often things are written and measured, not what is learned.
+FREE_TO_CHANGE = ("cadence", "evaluation")
+
+
+def resume(training: Training, directory: RunDirectory, config: Config, data: DataSpec, world: World) -> None:
+    """Put the newest checkpoint of the run into `training`; a new run starts at 0. The main process tidies the rest."""
+    resolved = config.model_dump(mode="json")
+    if directory.config.exists():
+        _refuse_changes(directory, resolved)
+        _refuse_other_data(directory, data)
+    _load_newest(training, directory)
+    barrier(world)  # nobody may still be reading what is tidied away now
+    if world.is_main:
+        directory.rewind(training.images_seen if directory.checkpoints() else -1)
+        directory.write_config(resolved)
+
+
+def _load_newest(training: Training, directory: RunDirectory) -> None:
+    for path in reversed(directory.checkpoints()):
+        try:
+            load_checkpoint(training, path)
+        except DataError as error:
+            say(f"warning: {error}; trying the one before")
+            continue
+        say(f"going on from {path} at {training.images_seen / 1000:.1f} kimg")
+        return
+    if directory.checkpoints():
+        raise DataError(f"{directory.root}: no checkpoint can be read; start a new run with --run")
+
+
+def _refuse_changes(directory: RunDirectory, resolved: dict[str, Any]) -> None:
+    before, now = (_flat(tree) for tree in (directory.read_config(), resolved))
+    changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
+    fixed = [key for key in changed if key.split(".")[0] not in FREE_TO_CHANGE]
+    if fixed:
+        listed = "; ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in fixed)
+        raise ConfigError(f"{listed}: {directory.root} was begun otherwise; give another --run or the old settings")
+
+
+def _refuse_other_data(directory: RunDirectory, data: DataSpec) -> None:
+    if not directory.facts.exists():
+        return
+    before = directory.read_facts()["data"]["fingerprint"]
+    if before != data.fingerprint:
+        raise DataError(f"data.path: the images differ from those {directory.root} was begun with; give another --run")
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(tree, dict) or not tree:
+        return {prefix.rstrip("."): tree}
+    flat: dict[str, Any] = {}
+    for key, value in yaml.safe_load(yaml.safe_dump(tree)).items():
+        flat |= _flat(value, f"{prefix}{key}.")
+    return flat

@@ -1,0 +1,137 @@
+"""YAML plus `a.b=value` overrides -> validated, frozen settings; every error names its dotted path."""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from progan.types import ConfigError
+
+
+class Settings(BaseModel):
+    """Base of every group of settings: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 scalars and no duplicate keys: `1e-3` is a number, `on` and `no` are strings."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ConfigError(f"{key}: the key stands twice (line {node.start_mark.line + 1}); keep one")
+        return super().construct_mapping(node, deep)
+
+
+_FLOAT = re.compile(r"^[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?$|^[-+]?\.inf$|^\.nan$")
+_INT = re.compile(r"^[-+]?\d+$")
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not re.search("bool|float|int|timestamp", tag)]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), list("tf"))  # type: ignore[no-untyped-call]
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))  # type: ignore[no-untyped-call]
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))  # type: ignore[no-untyped-call]
+
+
+def load(model: type[AnySettings], path: Path, overrides: Sequence[str] = ()) -> AnySettings:
+    """Settings from the YAML file at `path`, changed by `a.b=value` overrides, validated by `model`."""
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such config file")
+    tree = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: must be a mapping of settings, got {type(tree).__name__}")
+    for override in overrides:
+        _apply(tree, override)
+    return validate(model, tree)
+
+
+def parse_yaml(text: str, origin: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise ConfigError(f"{origin}: not valid YAML at line {line}: {error.problem}") from None
+
+
+def validate(model: type[AnySettings], tree: dict[str, Any]) -> AnySettings:
+    """`tree` as settings of `model`; ConfigError with the dotted path of the first error."""
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_describe(error, model, tree)) from None
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise ConfigError(f"{override}: an override reads a.b=value")
+    *parents, last = [int(part) if _INT.match(part) else part for part in path.split(".")]
+    for parent in parents:
+        if tree.get(parent) is None:
+            tree[parent] = {}
+        tree = tree[parent]
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{path}: {parent} is a value, not a group of settings")
+    tree[last] = parse_yaml(text, override)
+
+
+def _describe(error: ValidationError, model: type[BaseModel], tree: dict[str, Any]) -> str:
+    problems = error.errors()
+    # Unknown keys first: a misspelt key is usually why another one is missing.
+    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
+    path = ".".join(_location(first["loc"], tree))
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"{path}: unknown key; {_nearest(path, model)}{more}"
+    if first["type"] == "missing":
+        return f"{path}: required, not set{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    value = "" if isinstance(first["input"], dict) else f", got {first['input']!r}"
+    return f"{path}: {message[:1].lower()}{message[1:]}{value}{more}" if path else f"{message}{more}"
+
+
+def _location(loc: tuple[int | str, ...], tree: Any) -> Iterator[str]:
+    """The parts of a pydantic location that are keys of `tree`: tags of unions are left out."""
+    for position, part in enumerate(loc):
+        if isinstance(tree, dict) and part not in tree and position < len(loc) - 1:
+            continue
+        if part == "[key]":
+            continue
+        yield str(part)
+        tree = tree.get(part) if isinstance(tree, dict) else None
+
+
+def _nearest(path: str, model: type[BaseModel]) -> str:
+    known = sorted(set(_dotted_keys(model, "")))
+    parent = path.rpartition(".")[0]
+    siblings = [key for key in known if key.rpartition(".")[0] == parent]
+    close = difflib.get_close_matches(path, siblings, 1, 0.6) or difflib.get_close_matches(path, known, 1, 0.6)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known here: {', '.join(key.rpartition('.')[2] for key in siblings)}"
+
+
+def _dotted_keys(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        for part in _models(field.annotation):
+            yield from _dotted_keys(part, f"{prefix}{name}.")
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (Union, UnionType, Annotated):
+        for argument in get_args(annotation):
+            yield from _models(argument)

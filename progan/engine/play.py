@@ -1,0 +1,98 @@
+"""One player's update: forward, backward, averaging over ranks, optimizer step."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from progan.config import Settings
+from progan.distributed import World, average_gradients
+from progan.losses.objective import Objective, Round
+from progan.types import TrainingError
+
+Precision = Literal["fp32", "bf16", "fp16"]
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+SMALLEST_SCALE = 2.0**-14  # of fp16: below it nothing is left to scale, the gradients themselves are not finite
+
+
+class OptimConfig(Settings):
+    """Adam and the average of the generator. The defaults are the published ones but for the shorter half-life."""
+
+    lr: Annotated[float, Field(gt=0)] = 0.001  # both players, where schedule.lr has no entry for the resolution
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    reset_at_fade: bool = True  # forget Adam's moments where a fade starts and ends
+    ema_half_life_kimg: Annotated[float, Field(ge=0)] = 10.0  # 0: no average, samples show the generator itself
+    ema_ramp_up: Annotated[float, Field(gt=0)] | None = None  # half-life at most this share of images seen
+    precision: Precision = "fp32"  # of the networks' forward and backward; weights, norms and penalties stay fp32
+
+
+def make_optimizer(network: nn.Module, config: OptimConfig) -> torch.optim.Adam:
+    return torch.optim.Adam(
+        network.parameters(), lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, foreach=True
+    )
+
+
+class Player:
+    """A network with what it minimises and how it is updated."""
+
+    def __init__(self, name: str, network: nn.Module, objective: Objective, config: OptimConfig) -> None:
+        self.name = name
+        self.network = network
+        self.objective = objective
+        self.precision = config.precision
+        self.optimizer = make_optimizer(network, config)
+        device = next(network.parameters()).device
+        # One scaler for each network: a shared one would be updated twice a round.
+        self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+
+    def reset_optimizer(self) -> None:
+        self.optimizer.state.clear()
+
+    def set_lr(self, lr: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
+
+@contextmanager
+def playing(player: nn.Module, against: nn.Module) -> Iterator[None]:
+    """`player` learns, `against` is frozen; what was learnable before is so again afterwards."""
+    frozen = [parameter for parameter in against.parameters() if parameter.requires_grad]
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+
+
+@contextmanager
+def precision(name: Precision, device: torch.device) -> Iterator[None]:
+    """Autocast to the named precision.
+
+    Its cache of cast weights is off: a cast made inside torch.func.grad must not outlive it.
+    """
+    with torch.autocast(device.type, DTYPES[name], enabled=name != "fp32", cache_enabled=False):
+        yield
+
+
+def update(player: Player, game: Callable[[float], Round], world: World, device: torch.device) -> dict[str, Tensor]:
+    """Play `game(score_scale)` once for `player` -> the weighted terms, detached, still on the device.
+
+    Whether they are finite is for the loop to see, once a tick. Under fp16 a step whose gradients overflow is skipped.
+    """
+    with precision(player.precision, device):
+        losses = player.objective(game(player.scaler.get_scale()))
+    player.optimizer.zero_grad(set_to_none=True)
+    player.scaler.scale(torch.stack(list(losses.values())).sum()).backward()
+    average_gradients(player.network.parameters(), world)
+    player.scaler.step(player.optimizer)
+    player.scaler.update()
+    if player.scaler.is_enabled() and player.scaler.get_scale() < SMALLEST_SCALE:
+        raise TrainingError(f"{player.name}: the fp16 loss scale fell to nothing: no step has finite gradients")
+    return {f"{player.name}/{name}": value.detach() for name, value in losses.items()}

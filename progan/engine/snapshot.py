@@ -1,0 +1,62 @@
+"""Snapshots: what inference needs, in one file that describes itself."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from torch import nn
+
+from progan.config import validate
+from progan.engine.tensorfile import load_tensors, save_tensors
+from progan.engine.train import Training
+from progan.schedule import Phase
+from progan.systems import SystemConfig, build
+from progan.systems.system import System, set_phase
+from progan.types import DataSpec
+
+KIND = "progan snapshot 1"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The averaged generator and the discriminator of one moment, grown to its phase."""
+
+    system: System  # its generator is the average
+    data: DataSpec
+    phase: Phase
+    images_seen: int
+    path: Path
+
+
+def save_snapshot(training: Training, config: SystemConfig, data: DataSpec, phase: Phase, path: Path) -> None:
+    """Write the averaged generator and the discriminator atomically."""
+    facts = {
+        "images_seen": training.images_seen,
+        "system": config.model_dump(mode="json"),
+        "resolution": training.system.resolution,
+        "data": asdict(data),
+        "phase": asdict(phase),
+    }
+    networks = {"generator": training.average, "discriminator": training.system.discriminator}
+    tensors = {
+        f"{role}.{name}": tensor for role, network in networks.items() for name, tensor in network.state_dict().items()
+    }
+    save_tensors(path, KIND, tensors, facts)
+
+
+def load_snapshot(path: Path | str) -> Snapshot:
+    """The snapshot at `path`, on the CPU, in evaluation mode; DataError when it is not one."""
+    tensors, facts = load_tensors(Path(path), KIND)
+    data = DataSpec(**facts["data"] | {key: tuple(facts["data"][key]) for key in ("resolutions", "classes")})
+    system = build(validate(SystemConfig, facts["system"]), data, facts["resolution"])
+    phase = Phase(**facts["phase"])
+    for role, network in system.networks.items():
+        prefix = f"{role}."
+        network.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
+        network.requires_grad_(False).eval()
+        set_phase(network, phase)
+    return Snapshot(system, data, phase, facts["images_seen"], Path(path))
+
+
+def load_generator(path: Path | str) -> nn.Module:
+    """The averaged generator of a snapshot file: (latents NZ ~ N(0, 1), labels N) -> images N3RR in [-1, 1]."""
+    return load_snapshot(path).system.generator

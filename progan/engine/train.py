@@ -1,0 +1,207 @@
+"""The training loop: a generator of Ticks."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from progan.data.images import to_reals
+from progan.distributed import World, any_rank, average
+from progan.engine.average import averaged_copy, decay, update_average
+from progan.engine.play import OptimConfig, Player, playing, update
+from progan.losses.objective import Round
+from progan.random import generator
+from progan.sampling.latents import draw_labels, draw_latents
+from progan.schedule import Phase
+from progan.systems.system import Play, System, set_phase
+from progan.types import Batch, TrainingError
+
+
+class Schedule(Protocol):
+    @property
+    def total_images(self) -> int: ...
+
+    def __call__(self, images_seen: int) -> Phase: ...
+
+
+class RealImages(Protocol):
+    def batch(self, resolution: int, position: int, count: int, part: slice) -> Batch: ...
+
+
+@dataclass
+class Training:
+    """Everything that changes while training; with the settings, all that is needed to go on."""
+
+    system: System
+    players: dict[str, Player]
+    average: nn.Module  # of the generator
+    images_seen: int = 0
+    stage: int = 0  # index of the schedule's stage the optimizers' moments belong to
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A stretch of rounds within one stage."""
+
+    images_seen: int  # after it
+    phase: Phase  # of its last round
+    losses: dict[str, float]  # "player/term" -> mean over its rounds and all ranks
+    images: int  # of the tick
+    seconds: float  # spent training
+    maintenance_seconds: float  # spent by the consumer before it
+    stopped: bool  # whether training stops here because it was asked to
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the loop needs to know beside system, schedule and data."""
+
+    seed: int
+    optim: OptimConfig
+    mirror: bool
+    tick_images: int
+    world: World
+    device: torch.device
+
+
+@dataclass
+class _Ledger:
+    """The terms of the rounds since the last tick, still on the device: reading them would stop it."""
+
+    rounds: list[dict[str, Tensor]] = field(default_factory=list)
+    images_seen: list[int] = field(default_factory=list)
+
+    def close(self, world: World, overflow_allowed: bool) -> dict[str, float]:
+        """Mean of each term; TrainingError naming the first that is not finite and its image count."""
+        table = {name: torch.stack([entry[name] for entry in self.rounds]).float() for name in self.rounds[0]}
+        values = average(torch.stack(list(table.values())), world).cpu()  # (terms, rounds)
+        finite = values.isfinite()
+        if not finite.all() and not (overflow_allowed and finite.any(dim=1).all()):
+            self._stop(list(table), finite)
+        return {name: row[ok].mean().item() for name, row, ok in zip(table, values, finite, strict=True)}
+
+    def _stop(self, names: list[str], finite: Tensor) -> None:
+        first = int((~finite.all(dim=0)).nonzero()[0])
+        name = names[int((~finite[:, first]).nonzero()[0])]
+        raise TrainingError(f"{name} is not finite at {self.images_seen[first]} images; the last checkpoint is intact")
+
+
+def start(system: System, optim: OptimConfig) -> Training:
+    """The state before the first image."""
+    networks = system.networks
+    players = {name: Player(name, networks[name], system.objectives[name], optim) for name in networks}
+    return Training(system, players, averaged_copy(system.generator))
+
+
+def train(
+    training: Training,
+    schedule: Schedule,
+    reals: RealImages,
+    rules: Rules,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Tick]:
+    """Train to the end of the schedule, yielding a Tick every `tick_images` and where a stage ends.
+
+    When `stop()` holds on any rank, the next tick is the last (one process stops after the round, several at the tick).
+    The consumer may save `training` at any tick; going on from there gives the same weights as never having stopped.
+    """
+    ledger, began, resumed = _Ledger(), training.images_seen, time.monotonic()
+    maintenance = 0.0
+    while training.images_seen < schedule.total_images:
+        phase = schedule(training.images_seen)
+        _enter(training, phase, rules.optim)
+        _average(training, phase, rules.optim)
+        losses: dict[str, Tensor] = {}
+        for play in training.system.plays():
+            losses |= _play(training, play, phase, reals, rules)
+        ledger.rounds.append(losses)
+        ledger.images_seen.append(training.images_seen)
+        training.images_seen += phase.batch
+        if _tick_is_over(training, schedule, phase, rules) or (rules.world.size == 1 and stop()):
+            means = ledger.close(rules.world, rules.optim.precision == "fp16")
+            images, paused = training.images_seen - began, time.monotonic()
+            last = any_rank(stop(), rules.device, rules.world)
+            yield Tick(training.images_seen, phase, means, images, paused - resumed, maintenance, last)
+            if last:
+                return
+            ledger, began, resumed = _Ledger(), training.images_seen, time.monotonic()
+            maintenance = resumed - paused
+
+
+def _tick_is_over(training: Training, schedule: Schedule, phase: Phase, rules: Rules) -> bool:
+    seen, before = training.images_seen, training.images_seen - phase.batch
+    crossed = seen // rules.tick_images > before // rules.tick_images
+    return crossed or seen >= schedule.total_images or schedule(seen).index != phase.index
+
+
+def _enter(training: Training, phase: Phase, optim: OptimConfig) -> None:
+    """Grow the networks to the phase; where a stage begins, forget the optimizers' moments."""
+    if phase.index != training.stage and optim.reset_at_fade:
+        for player in training.players.values():
+            player.reset_optimizer()
+    training.stage = phase.index
+    for player in training.players.values():
+        player.set_lr(phase.lr)
+    for network in (training.system.generator, training.system.discriminator, training.average):
+        set_phase(network, phase)
+
+
+def _average(training: Training, phase: Phase, optim: OptimConfig) -> None:
+    # Before the plays: the official code averages between D's step and G's, where G is as its last step left it.
+    factor = decay(phase.batch, training.images_seen, optim.ema_half_life_kimg, optim.ema_ramp_up)
+    update_average(training.average, training.system.generator, factor)
+
+
+def _play(training: Training, play: Play, phase: Phase, reals: RealImages, rules: Rules) -> dict[str, Tensor]:
+    """One player's update on fresh latents and fresh reals."""
+    system, player = training.system, training.players[play.player]
+    opponent = system.discriminator if play.player == "generator" else system.generator
+    share = rules.world.share(phase.batch)
+    real = _real_batch(training, play, phase, reals, rules)
+
+    def game(score_scale: float) -> Round:
+        fake = _fake_batch(training, play, phase, rules)
+        uniform = partial(_uniform, rules, training.images_seen, phase.batch, share)
+        return Round(system.discriminator, real, fake, phase.batch, training.images_seen, uniform, score_scale)
+
+    with playing(player.network, against=opponent):
+        return update(player, game, rules.world, rules.device)
+
+
+def _real_batch(training: Training, play: Play, phase: Phase, reals: RealImages, rules: Rules) -> Batch | None:
+    if play.reads is None:
+        return None
+    share = rules.world.share(phase.batch)
+    position = training.images_seen * training.system.reals_per_round + play.reads * phase.batch
+    stored = reals.batch(phase.resolution, position, phase.batch, share)
+    mirror = None
+    if rules.mirror:
+        draw = torch.rand(phase.batch, generator=generator(rules.seed, "mirror", position))
+        mirror = (draw[share] < 0.5).to(rules.device)
+    images = to_reals(stored.images.to(rules.device, non_blocking=True), mirror, phase.fade)
+    return Batch(images, stored.labels.to(rules.device))
+
+
+def _fake_batch(training: Training, play: Play, phase: Phase, rules: Rules) -> Batch:
+    system, share = training.system, rules.world.share(phase.batch)
+    where = (rules.seed, f"latents-{play.number}", training.images_seen, phase.batch)
+    latents = draw_latents(*where, system.latent_dim)[share].to(rules.device)
+    where = (rules.seed, f"labels-{play.number}", training.images_seen, phase.batch)
+    labels = draw_labels(*where, system.num_classes)[share].to(rules.device)
+    with torch.set_grad_enabled(play.player == "generator"):
+        return Batch(system.generator(latents, labels), labels)
+
+
+def _uniform(rules: Rules, images_seen: int, batch: int, share: slice, stream: str) -> Tensor:
+    return torch.rand(batch, generator=generator(rules.seed, stream, images_seen))[share].to(rules.device)
+
+
+def is_finite(training: Training) -> bool:
+    """Whether every parameter is finite: losses alone do not show what the last step did."""
+    parameters = [p.detach() for player in training.players.values() for p in player.network.parameters()]
+    return math.isfinite(sum(torch.linalg.vector_norm(parameter).item() for parameter in parameters))

@@ -1,0 +1,84 @@
+"""A loss is a set of named, weighted terms evaluated on one round of the game."""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from progan.types import Batch, Verdict
+
+
+class Round:
+    """One play of the game: real and generated images of this process, and what the discriminator says of both.
+
+    `real` is None when no term of the play reads real images. The verdicts are computed once, when a term asks.
+    """
+
+    def __init__(
+        self,
+        discriminator: Callable[[Tensor, Tensor], Verdict],
+        real: Batch | None,  # float images in [-1, 1], faded like the generator's
+        fake: Batch,
+        batch: int,  # images of the global batch
+        images_seen: int,  # before this round
+        uniform: Callable[[str], Tensor],  # stream name -> N numbers in [0, 1), this rank's share of the global draw
+        score_scale: float = 1.0,  # loss scale of fp16; gradients of scores are taken of the scaled score
+    ) -> None:
+        self.discriminator = discriminator
+        self._real = real
+        self.fake = fake
+        self.batch = batch
+        self.images_seen = images_seen
+        self.uniform = uniform
+        self.score_scale = score_scale
+
+    @property
+    def real(self) -> Batch:
+        if self._real is None:
+            raise ValueError("a term reads real images but does not declare reads_real = True")
+        return self._real
+
+    @cached_property
+    def on_real(self) -> Verdict:
+        return self.discriminator(self.real.images, self.real.labels)
+
+    @cached_property
+    def on_fake(self) -> Verdict:
+        return self.discriminator(self.fake.images, self.fake.labels)
+
+    def every(self, rounds: int) -> bool:
+        """Whether a term evaluated once in so many rounds is due: a function of the clock, so a resume keeps it."""
+        return self.images_seen // self.batch % rounds == 0
+
+
+class Term(nn.Module):
+    """(Round) -> scalar. A term with memory keeps it in buffers, hence in checkpoints."""
+
+    reads_real = False  # whether the term looks at real images; a play without such a term reads none
+
+
+class Weighted(NamedTuple):
+    """A row of an objective; the name is the name in the logs."""
+
+    name: str
+    term: Term
+    weight: float = 1.0
+
+
+class Objective(nn.Module):
+    """What one player minimises: the sum of its weighted terms."""
+
+    def __init__(self, rows: Iterable[Weighted]) -> None:
+        super().__init__()
+        rows = list(rows)
+        self.terms = nn.ModuleDict({row.name: row.term for row in rows})
+        self.weights = {row.name: row.weight for row in rows}
+
+    @property
+    def reads_real(self) -> bool:
+        return any(getattr(term, "reads_real", False) for term in self.terms.values())
+
+    def forward(self, game: Round) -> dict[str, Tensor]:
+        """Each term's weighted value, by name."""
+        return {name: self.weights[name] * term(game) for name, term in self.terms.items()}

@@ -1,0 +1,61 @@
+"""Penalties on the gradient of the discriminator's score with respect to its input."""
+
+import torch
+from torch import Tensor
+
+from progan.losses.objective import Round, Term
+
+
+def score_gradient(game: Round, images: Tensor, labels: Tensor) -> Tensor:
+    """d score / d image of each sample, N3HW fp32, differentiable again with respect to D's parameters.
+
+    Taken with torch.func.grad, which torch.compile can trace. Under fp16 the score is scaled before and the gradient
+    unscaled after, in fp32, since small gradients would vanish.
+    """
+
+    def total(x: Tensor) -> Tensor:
+        return game.discriminator(x, labels).score.float().sum() * game.score_scale
+
+    gradient: Tensor = torch.func.grad(total)(images.float())
+    return gradient.float() / game.score_scale
+
+
+class GradientPenalty(Term):
+    """mean (|d D(mix) / d mix|_2 - target)^2, mix uniformly between a real and a generated image (arXiv 1704.00028)."""
+
+    reads_real = True
+
+    def __init__(self, target: float = 1.0) -> None:
+        super().__init__()
+        self.target = target
+
+    def forward(self, game: Round) -> Tensor:
+        real, fake = game.real.images, game.fake.images
+        weight = game.uniform("mixing").view(-1, 1, 1, 1)
+        mix = torch.lerp(real.float(), fake.float(), weight)
+        norm = score_gradient(game, mix, game.real.labels).flatten(1).norm(dim=1)
+        return (norm - self.target).square().mean()
+
+
+class R1(Term):
+    """gamma / 2 * mean |d D(real) / d real|^2 every `every` rounds, times `every` (arXiv 1801.04406, 1912.04958).
+
+    It is part of the same update as the other terms, so the optimizer needs no correction for extra steps.
+    `gamma` None: scale * 0.0002 * resolution^2 / global batch.
+    """
+
+    reads_real = True
+
+    def __init__(self, gamma: float | None = None, scale: float = 1.0, every: int = 16) -> None:
+        super().__init__()
+        self.gamma = gamma
+        self.scale = scale
+        self.every = every
+
+    def forward(self, game: Round) -> Tensor:
+        images = game.real.images
+        if not game.every(self.every):
+            return torch.zeros((), device=images.device)
+        gamma = self.gamma if self.gamma is not None else 0.0002 * self.scale * images.shape[-1] ** 2 / game.batch
+        power = score_gradient(game, images, game.real.labels).square().flatten(1).sum(dim=1)
+        return self.every * gamma / 2 * power.mean()

@@ -1,0 +1,151 @@
+"""Reading a run directory into typed records; a file that does not hold what it should is named in one line."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from progan.rundir import RunDirectory
+from progan.types import DataError
+
+T = TypeVar("T")
+SAMPLE_NAME = re.compile(r"(\d{9})-(\d{4,})px")
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)  # unknown keys pass: a newer run stays readable
+
+
+class Tick(_Record):
+    """One line of stats.jsonl."""
+
+    images_seen: int
+    resolution: int  # pixels
+    fade: float  # 0 to 1: the weight of the new resolution
+    fading: bool
+    phase: int
+    batch: int  # images, over all processes
+    lr: float
+    images_per_second: float
+    seconds: float  # of this tick
+    maintenance_seconds: float  # of this tick: samples, checkpoints, evaluation
+    elapsed_seconds: float  # since the start of the run, resumed parts added up
+    memory_mb: float | None = None  # None where it cannot be told
+    losses: dict[str, float]  # named player/term
+
+
+class Measurement(_Record):
+    """One line of metrics.jsonl."""
+
+    metric: str
+    value: float
+    images_seen: int  # 0: the untrained generator, grown to the final resolution
+    resolution: int
+    floor: float | None = None  # the same metric between two sets of real images; None where it was not measured
+    provenance: dict[str, Any] = {}
+
+    @property
+    def protocol(self) -> tuple[str, ...]:
+        """What must be equal for two values of one metric to be comparable."""
+        return tuple(str(self.provenance.get(name)) for name in ("count", "data_fingerprint", "weights_sha256"))
+
+
+class PhaseFact(_Record):
+    """One row of the phase table of facts.json."""
+
+    start: int  # images seen
+    end: int | None = None  # None: without end
+    resolution: int
+    fading: bool = False
+    batch: int
+    lr: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    path: Path
+    images_seen: int
+    resolution: int
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything the report is made of."""
+
+    run: RunDirectory
+    settings: str  # config.yaml, letter for letter
+    facts: dict[str, Any]  # empty where the run died before it wrote them
+    phases: list[PhaseFact]
+    ticks: list[Tick]  # in the order of images seen
+    measurements: list[Measurement]  # as recorded, but the last where one was measured twice
+    samples: list[Sample]  # oldest first
+
+    @property
+    def images_seen(self) -> int:
+        return self.ticks[-1].images_seen if self.ticks else 0
+
+    @property
+    def total(self) -> int | None:
+        """Images of the whole schedule; None where it is unknown or has no end."""
+        return self.phases[-1].end if self.phases else None
+
+    @property
+    def finished(self) -> bool:
+        return self.total is not None and self.images_seen >= self.total
+
+
+def read_run(run: RunDirectory) -> RunRecord:
+    """Raises DataError if `run` is not a run directory or one of its files is broken."""
+    _read(run.config, run.read_config)
+    facts = _read_facts(run.facts)
+    ticks = _validate(run.stats, list[Tick], _read(run.stats, run.read_stats))
+    measurements = _validate(run.metrics, list[Measurement], _read(run.metrics, run.read_metrics))
+    return RunRecord(
+        run=run,
+        settings=run.config.read_text(encoding="utf-8"),
+        facts=facts,
+        phases=_validate(run.facts, list[PhaseFact], facts.get("phases", [])),
+        ticks=sorted(ticks, key=lambda tick: tick.images_seen),
+        measurements=_latest(measurements),
+        samples=_samples(run),
+    )
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    text = _read(path, lambda: json.loads(path.read_text(encoding="utf-8")))
+    return _validate(path, dict[str, Any], text)
+
+
+def _read(path: Path, reader: Callable[[], T]) -> T:
+    try:
+        return reader()
+    except (json.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read ({reason}); restore it or remove the broken part") from error
+
+
+def _validate(path: Path, kind: type[T], value: Any) -> T:
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{path}: record {place or '0'}: {first['msg']} (records count from 0)") from error
+
+
+def _latest(measurements: list[Measurement]) -> list[Measurement]:
+    """The last of those that measured the same thing in the same way."""
+    unique = {(one.metric, one.images_seen, one.resolution, one.protocol): one for one in measurements}
+    return list(unique.values())
+
+
+def _samples(run: RunDirectory) -> list[Sample]:
+    named = [(path, SAMPLE_NAME.fullmatch(path.stem)) for path in run.samples()]
+    return [Sample(path, int(match[1]), int(match[2])) for path, match in named if match]

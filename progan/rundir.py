@@ -1,0 +1,134 @@
+"""RunDirectory: the sole owner of every file name in a run."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from progan.files import append_jsonl, read_jsonl, write_json, write_jsonl, write_text
+from progan.types import DataError
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of one training run.
+
+    config.yaml       the resolved settings
+    facts.json        command, environment, parameter counts, data facts, phase table
+    stats.jsonl       a line a tick: clock, phase, speed, losses
+    metrics.jsonl     a line a measured metric
+    samples/          grids of the same latents, named by images seen and resolution
+    checkpoints/      training state
+    snapshots/        what inference needs
+    tensorboard/      the same curves as events
+    report.html/.md   made from the files above
+    """
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.yaml"
+
+    @property
+    def facts(self) -> Path:
+        return self.root / "facts.json"
+
+    @property
+    def stats(self) -> Path:
+        return self.root / "stats.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.root / "tensorboard"
+
+    @property
+    def report_html(self) -> Path:
+        return self.root / "report.html"
+
+    @property
+    def report_markdown(self) -> Path:
+        return self.root / "report.md"
+
+    def sample(self, images_seen: int, resolution: int) -> Path:
+        return self.root / "samples" / f"{images_seen:09d}-{resolution:04d}px.png"
+
+    def samples(self) -> list[Path]:
+        """Sample grids, oldest first."""
+        return sorted((self.root / "samples").glob("*.png"))
+
+    def checkpoint(self, images_seen: int) -> Path:
+        return self.root / "checkpoints" / f"{images_seen:09d}.safetensors"
+
+    def checkpoints(self) -> list[Path]:
+        """Checkpoints, oldest first."""
+        return sorted((self.root / "checkpoints").glob("[0-9]*.safetensors"))
+
+    def snapshot(self, images_seen: int) -> Path:
+        return self.root / "snapshots" / f"{images_seen:09d}.safetensors"
+
+    def snapshots(self) -> list[Path]:
+        """Snapshots, oldest first."""
+        return sorted((self.root / "snapshots").glob("[0-9]*.safetensors"))
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        write_text(self.config, yaml.safe_dump(config, sort_keys=False))
+
+    def read_config(self) -> dict[str, Any]:
+        if not self.config.exists():
+            raise DataError(f"{self.root}: not a run directory (no {self.config.name}); give the --run of a training")
+        config: dict[str, Any] = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        return config
+
+    def append_stats(self, record: dict[str, Any]) -> None:
+        append_jsonl(self.stats, record)
+
+    def append_metric(self, record: dict[str, Any]) -> None:
+        append_jsonl(self.metrics, record)
+
+    def read_stats(self) -> list[dict[str, Any]]:
+        return read_jsonl(self.stats)
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        return read_jsonl(self.metrics)
+
+    def read_facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(self.facts.read_text(encoding="utf-8"))
+        return facts
+
+    def write_facts(self, facts: dict[str, Any]) -> None:
+        write_json(self.facts, facts)
+
+    @contextmanager
+    def locked(self, wanted: bool = True) -> Iterator[None]:
+        """Hold the run for this process while training; DataError when another one on this machine holds it."""
+        if not wanted:
+            yield
+            return
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DataError(f"{self.root}: another process is training here; wait for it or give another --run") from None
+            yield
+
+    def rewind(self, images_seen: int) -> None:
+        """Forget what was recorded after `images_seen`: a resumed run records it again."""
+        for path in (self.stats, self.metrics):
+            if path.exists():
+                kept = [record for record in read_jsonl(path) if record["images_seen"] <= images_seen]
+                write_jsonl(path, kept)
+        for path in (*self.samples(), *self.snapshots(), *self.checkpoints()):
+            if int(path.name[:9]) > images_seen:
+                path.unlink()
+

@@ -1,0 +1,39 @@
+"""The root of the settings: composes the parts declared beside the code they configure."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from progan.config import Settings
+from progan.data.loader import DataConfig
+from progan.engine.play import OptimConfig
+from progan.metrics import EvaluationConfig
+from progan.schedule import ProgressiveConfig
+from progan.systems import SystemConfig
+
+Kimg = Annotated[float, Field(gt=0)]
+
+
+class CadenceConfig(Settings):
+    """How often what is written, in thousands of images seen."""
+
+    tick_kimg: Kimg = 4.0  # a line of statistics; also how often several processes look whether to stop
+    sample_kimg: Kimg = 100.0  # a grid of the fixed latents; every checkpoint writes one too
+    checkpoint_kimg: Kimg = 200.0  # training state and snapshot
+    keep_checkpoints: Annotated[int, Field(ge=1)] = 2  # newest training states kept; snapshots are all kept
+
+    @property
+    def tick_images(self) -> int:
+        return round(self.tick_kimg * 1000)
+
+
+class Config(Settings):
+    """All settings of a training."""
+
+    seed: int = 0  # of weights, latents, data order, mirroring: everything drawn
+    data: DataConfig
+    system: SystemConfig = SystemConfig()
+    schedule: ProgressiveConfig
+    optim: OptimConfig = OptimConfig()
+    cadence: CadenceConfig = CadenceConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()

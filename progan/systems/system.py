@@ -1,0 +1,55 @@
+"""A system is a value: two networks, what each minimises, and the order of play."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from torch import nn
+
+from progan.losses.objective import Objective
+from progan.networks.progressive import Growing
+from progan.schedule import Phase
+
+Role = Literal["discriminator", "generator"]
+
+
+class Play(NamedTuple):
+    """One player's update within a round."""
+
+    player: Role
+    number: int  # counts the plays of a round: each has latents of its own
+    reads: int | None  # which of the round's real batches it reads; None: it reads none
+
+
+@dataclass(frozen=True)
+class System:
+    generator: nn.Module  # (latents NZ, labels N) -> images N3RR in [-1, 1]
+    discriminator: nn.Module  # (images N3RR, labels N) -> Verdict
+    objectives: dict[Role, Objective]
+    resolution: int  # final, pixels
+    latent_dim: int
+    num_classes: int = 0
+    order: tuple[Role, ...] = ("discriminator", "generator")  # the plays of a round
+    group: int = 1  # consecutive samples a layer treats together: a rank's share of a batch must be a multiple
+
+    @property
+    def networks(self) -> dict[Role, nn.Module]:
+        return {"discriminator": self.discriminator, "generator": self.generator}
+
+    def plays(self) -> Iterator[Play]:
+        real_batches = 0
+        for number, player in enumerate(self.order):
+            reads = self.objectives[player].reads_real
+            yield Play(player, number, real_batches if reads else None)
+            real_batches += reads
+
+    @property
+    def reals_per_round(self) -> int:
+        """Batches of real images a round reads, so that the data position is a function of images seen."""
+        return sum(play.reads is not None for play in self.plays())
+
+
+def set_phase(network: nn.Module, phase: Phase) -> None:
+    """Grow `network` to the phase; a network that does not grow is left as it is."""
+    if isinstance(network, Growing):
+        network.set_growth(phase.resolution, phase.fade)

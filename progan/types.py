@@ -1,0 +1,55 @@
+"""The nouns every layer shares: a batch of images, the discriminator's verdict, the facts of a data set, the errors."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+UNLABELLED = -1  # the label of an image whose class is not known
+
+
+class ProganError(Exception):
+    """A problem the user can act on. The message is one line: what, where, which rule, which remedy."""
+
+
+class ConfigError(ProganError):
+    """A setting is wrong. The message begins with the setting's dotted path."""
+
+
+class DataError(ProganError):
+    """A file or data set is wrong. The message names the file."""
+
+
+class TrainingError(ProganError):
+    """Training cannot go on (a loss became non-finite); the last checkpoint is intact."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images with their labels."""
+
+    images: Tensor  # NCHW: float in [-1, 1] inside networks and losses, uint8 in [0, 255] as it comes from the loader
+    labels: Tensor  # N, int64: class index, UNLABELLED where unknown
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a discriminator says of a batch of N images."""
+
+    score: Tensor  # N: the larger, the more real
+    classes: Tensor | None = None  # NK: class logits; None for a discriminator without a label head
+    features: Tensor | None = None  # NF: an intermediate layer; None where the network names none
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """The facts of a prepared data set that networks and metrics depend on."""
+
+    resolutions: tuple[int, ...]  # ascending, in pixels
+    count: int  # images
+    classes: tuple[str, ...]  # class names in label order; empty for an unlabelled set
+    fingerprint: str  # hex digest of every shard and label: equal means the same images in the same order
+    channels: int = 3
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
