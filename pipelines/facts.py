@@ -34,7 +34,7 @@ def write_facts(
             "parameters": parameter_counts(system),
             "data": {
                 "path": str(config.data.path),
-                "source": manifest.source,
+                "source": manifest.contents.source,
                 "count": spec.count,
                 "resolutions": list(spec.resolutions),
                 "classes": list(spec.classes),

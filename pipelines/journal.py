@@ -26,14 +26,12 @@ class Journal:
         self._schedule = schedule
         self._accelerator = accelerator
         self._progress = progress
-        self._rates: dict[int, float] = {}  # resolution -> images/s of its last tick
-        self._elapsed = 0.0
-        accelerator.init_trackers(
-            run.tensorboard.name, init_kwargs={"tensorboard": {"purge_step": self._last_images_seen() + 1}}
-        )
-        for record in run.read_stats():
-            self._elapsed = record["elapsed_seconds"]
-            self._rates[record["resolution"]] = record["images_per_second"]
+        earlier = run.read_stats()
+        self._rates = {record["resolution"]: record["images_per_second"] for record in earlier}  # of the last ticks
+        self._elapsed = earlier[-1]["elapsed_seconds"] if earlier else 0.0
+        # Events after the resumed checkpoint would be drawn over by the new ones.
+        purge = {"purge_step": earlier[-1]["images_seen"] + 1 if earlier else 0}
+        accelerator.init_trackers(run.tensorboard.name, init_kwargs={"tensorboard": purge})
 
     def append(self, tick: Tick) -> None:
         if not self._accelerator.is_main_process:
@@ -49,7 +47,7 @@ class Journal:
     def show(self, sheet: Tensor, images_seen: int) -> None:
         """Put a sheet of samples (HW3 uint8) into TensorBoard."""
         tracker = self._accelerator.get_tracker("tensorboard")
-        tracker.log_images({"samples": sheet.unsqueeze(0).numpy()}, step=images_seen)
+        tracker.log_images({"samples": sheet.unsqueeze(0).numpy()}, step=images_seen, dataformats="NHWC")
 
     def _record(self, tick: Tick) -> dict[str, Any]:
         rate = tick.images / tick.seconds

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from progan.data.images import largest_resolution
-from progan.data.manifest import Manifest
+from progan.data.manifest import MANIFEST, Manifest
 from progan.data.shards import Progress
 from progan.data.shards import prepare as prepare_set
 from progan.data.sources import Source, first_side, open_source
@@ -35,18 +35,18 @@ def prepare(
     opened = open_source(source, resolution=drawn, limit=limit, label=label, partition=partition)
     top = resolution or (drawn if source == "synthetic" else largest_resolution(first_side(opened)))
     cores = workers or len(os.sched_getaffinity(0))
-    started = time.monotonic()
+    started, verb = time.monotonic(), "already prepared" if (out / MANIFEST).exists() else "prepared"
     with _progress(opened) as progress:
         manifest = prepare_set(opened, out, top, limit, cores, max_rejects=max_rejects, progress=progress)
-    print(_summary(manifest, time.monotonic() - started))
+    print(f"{verb} {_summary(manifest)} in {time.monotonic() - started:.1f} s")
 
 
-def _summary(manifest: Manifest, seconds: float) -> str:
+def _summary(manifest: Manifest) -> str:
     contents = manifest.contents
     parts = [f"{contents.count} images", f"{contents.rejects} rejected"]
     parts += [f"{name}: {count}" for name, count in zip(contents.classes, contents.class_counts, strict=True)]
     parts += [f"{manifest.resolutions[0]} to {manifest.resolutions[-1]} px", f"{manifest.bytes / 2**20:.1f} MiB"]
-    return f"{manifest.root}: {', '.join(parts)}, {seconds:.1f} s"
+    return f"{manifest.root}: {', '.join(parts)}"
 
 
 @contextmanager

@@ -95,6 +95,8 @@ class Manifest:
             facts: Any = json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise DataError(f"{root}: not a prepared set (no {MANIFEST}); make one with: progan prepare") from error
+        except OSError as error:
+            raise _missing(path, error) from error
         except ValueError as error:
             raise DataError(f"{path}: damaged: not JSON; copy the set again or prepare it again") from error
         return cls(root, _validated(path, facts))

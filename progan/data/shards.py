@@ -64,6 +64,9 @@ def prepare(
     DataError: `out` holds something else, too many pictures are unusable, a class has none.
     """
     sizes = resolutions_up_to(resolution)
+    for name, value in (("limit", limit), ("workers", workers)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name}: {value} is not at least 1")
     request = source.identity | {"resolution": resolution, "limit": limit}
     if (out / MANIFEST).exists():
         return _kept(Manifest.load(out), request)
@@ -201,6 +204,8 @@ class _SetWriter:
         """Close every file but the manifest, which is returned unwritten. DataError for a class without a picture."""
         write_text(self._root / NAMES, "".join(json.dumps(name) + "\n" for name in self._names))
         write_jsonl(self._root / REJECTS, self.rejects)
+        if not self._labels:
+            raise DataError(f"{source.path}: no usable picture; the first: {self.rejects[0]}")
         tallies = Counter(self._labels)
         for number, name in enumerate(source.classes):
             if not tallies[number]:

@@ -8,6 +8,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -98,7 +99,7 @@ def _synthetic(seed: int, resolution: int | None, limit: int | None, label: str 
         celeba.require_attribute("synthetic", label, ATTRIBUTES)
     return Source(
         path="synthetic",
-        identity={"kind": "synthetic", "seed": seed, "resolution": resolution, "label": label},
+        identity={"kind": "synthetic", "label": label, "seed": seed, "resolution": resolution, "count": limit},
         classes=_attribute_classes(label),
         entries=[Entry(str(index)) for index in range(limit)],
         load=partial(_draw, seed, resolution, label),
@@ -174,28 +175,33 @@ def _is_image(name: str) -> bool:
 
 
 def _from_folder(root: Path, entry: Entry) -> Raw:
-    try:
+    with _reading():
         data = (root / entry.name).read_bytes()
-    except OSError as error:
-        raise BadImage(f"cannot be read: {error.strerror}") from error
     return Raw(decode(data), entry.label)
 
 
 def _from_zip(path: Path, entry: Entry) -> Raw:
     """Read by offset: a worker need not hold the zip's directory of perhaps 200,000 names."""
     offset, size, method, checksum = entry.place
-    with path.open("rb") as file:
+    with _reading(), path.open("rb") as file:
         file.seek(offset)
         header = file.read(_LOCAL_HEADER)
         file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), os.SEEK_CUR)
         data = file.read(size)
-    try:
         data = zlib.decompress(data, -zlib.MAX_WBITS) if method == zipfile.ZIP_DEFLATED else data
-    except zlib.error as error:
-        raise BadImage(f"damaged in the zip: {error}") from error
     if zlib.crc32(data) != checksum:
         raise BadImage("damaged in the zip: wrong checksum")
     return Raw(decode(data), entry.label)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadImage(f"cannot be read: {error.strerror}") from error
+    except zlib.error as error:
+        raise BadImage(f"damaged in the zip: {error}") from error
 
 
 def _classed_by_folder(source: Source) -> Source:

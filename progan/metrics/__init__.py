@@ -115,7 +115,9 @@ class EvaluationConfig(Settings):
 
     metrics: tuple[str, ...] = ("swd16k",)  # by protocol name
     every_kimg: Annotated[float, Field(gt=0)] = 400.0  # thousands of images seen between measurements
-    weights: Path | None = None  # of the Inception network; null: PROGAN_INCEPTION_WEIGHTS, then the cache, then the web
+    weights: Path | None = (
+        None  # of the Inception network; null: PROGAN_INCEPTION_WEIGHTS, then the cache, then the web
+    )
 
     @field_validator("metrics")
     @classmethod

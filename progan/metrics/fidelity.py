@@ -14,6 +14,7 @@ from torch import Tensor
 from progan.metrics.features import FEATURES, torch_fidelity
 from progan.metrics.gathering import Outcome
 from progan.metrics.weights import Weights
+from progan.types import DataError
 
 Statistics = dict[str, Any]  # "mu": 2048 values, "sigma": 2048 x 2048, both NumPy
 
@@ -51,6 +52,9 @@ class FeatureGathering:
         self._fed += len(images)
 
     def finish(self) -> Statistics:
+        """DataError for features that are not finite: their eigenvalues would not exist."""
         assert self._fed == len(self._features)
+        if not bool(self._features.isfinite().all()):
+            raise DataError("fid: an Inception feature is not finite; check the weights file")
         statistics: Statistics = torch_fidelity("metric_fid").fid_features_to_statistics(self._features)
         return statistics

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+_VALUES_AT_ONCE = 2**24  # 64 MB as float32
+
 ImageDraw = Callable[[int, int], Tensor]  # (start, count) -> uint8 N3HW: images start ... start + count - 1
 
 
@@ -64,6 +66,11 @@ def gather(draw: ImageDraw, spans: Sequence[Span], batch: int) -> None:
         assert len(images) == min(batch, end - start), "an ImageDraw gives as many images as it is asked for"
         for span in spans:
             _feed(span, images, start, drawn)
+
+
+def pieces(images: Tensor) -> tuple[Tensor, ...]:
+    """A batch cut along its first axis, so that float copies of a piece stay small at any resolution."""
+    return torch.split(images, max(1, _VALUES_AT_ONCE // images[0].numel()))
 
 
 def _feed(span: Span, images: Tensor, start: int, drawn: float) -> None:

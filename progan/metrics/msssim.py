@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from progan.metrics.gathering import Outcome
+from progan.metrics.gathering import Outcome, pieces
 from progan.metrics.precision import published_precision
 from progan.types import DataError
 
@@ -97,8 +97,9 @@ class PairGathering:
         paired = len(images) // 2 * 2
         self._waiting = images[paired:] if paired < len(images) else None
         with published_precision(self._device):
-            pairs = images[:paired].to(self._device)
-            self._similarities.append(ms_ssim(pairs[0::2], pairs[1::2]).double().cpu())
+            for pairs in pieces(images[:paired].reshape(-1, 2, *images.shape[1:])) if paired else ():
+                first, second = pairs.to(self._device).unbind(1)
+                self._similarities.append(ms_ssim(first, second).double().cpu())
 
     def finish(self) -> float:
         """The mean over the pairs."""

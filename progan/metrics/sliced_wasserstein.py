@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from progan.metrics.gathering import Outcome
+from progan.metrics.gathering import Outcome, pieces
 from progan.metrics.precision import published_precision
 from progan.random import generator
 from progan.types import DataError
@@ -71,8 +71,15 @@ def _binomial(images: Tensor, stride: int) -> Tensor:
     """One axis after the other, mirrored at the border without repeating the outermost pixel."""
     h, w = images.shape[2:]
     padded = F.pad(images, (2, 2, 2, 2), mode="reflect")
-    rows = sum((tap * padded[:, :, i : i + h : stride] for i, tap in enumerate(_TAPS)), start=torch.zeros(()))
-    return sum((tap * rows[:, :, :, i : i + w : stride] for i, tap in enumerate(_TAPS)), start=torch.zeros(()))
+    rows = _weighted([padded[:, :, i : i + h : stride] for i in range(len(_TAPS))])
+    return _weighted([rows[:, :, :, i : i + w : stride] for i in range(len(_TAPS))])
+
+
+def _weighted(shifted: list[Tensor]) -> Tensor:
+    total = _TAPS[0] * shifted[0]
+    for tap, values in zip(_TAPS[1:], shifted[1:], strict=True):
+        total.add_(values, alpha=tap)
+    return total
 
 
 @dataclass(frozen=True)
@@ -107,11 +114,15 @@ class PatchGathering:
 
     def feed(self, images: Tensor) -> None:
         """images: uint8 N3HW."""
-        centres = self._centres(len(images))
+        for piece in pieces(images):
+            self._feed(piece)
+
+    def _feed(self, images: Tensor) -> None:
+        corners = self._corners(len(images))
         with published_precision(self._device):
             pyramid = laplacian_pyramid(images.to(self._device).float(), len(self._resolutions))
             for level, image in zip(self._resolutions, pyramid, strict=True):
-                self._keep(level, _patches(image, centres[level].to(self._device)).cpu())
+                self._keep(level, _patches(image, corners[level].to(self._device)).cpu())
         self._fed += len(images)
 
     def finish(self) -> dict[int, Tensor]:
@@ -121,7 +132,7 @@ class PatchGathering:
             _normalise(patches, self._sums[level] / (len(patches) * PATCH * PATCH))
         return {level: patches.flatten(1) for level, patches in self._patches.items()}
 
-    def _centres(self, count: int) -> dict[int, Tensor]:
+    def _corners(self, count: int) -> dict[int, Tensor]:
         """Level -> the upper left corners (row, column) of the patches of the next images, N x 128 x 2.
 
         A patch lies wholly inside the image, so its centre is at least 3 px from the border.
@@ -163,10 +174,10 @@ def patch_distance(first: Tensor, second: Tensor, seed: int, level: int, device:
     directions = _directions(first.shape[1], seed, level).to(device)
     with published_precision(device):
         distances = [
-            (_sorted_rows(some @ first.T) - _sorted_rows(some @ second.T)).abs_().mean(dim=1, dtype=torch.float64)
+            _sorted_rows(some @ first.T).sub_(_sorted_rows(some @ second.T)).abs_().mean(dim=1)
             for some in torch.split(directions, at_once)
         ]
-    return float(torch.cat(distances).mean())
+    return float(torch.cat(distances).double().mean())
 
 
 def _directions(size: int, seed: int, level: int) -> Tensor:

@@ -58,14 +58,13 @@ class GeneratorBlock(nn.Module):
 
     def __init__(self, in_maps: int, out_maps: int, normalize: bool) -> None:
         super().__init__()
-        self.conv0 = EqualizedConv2d(in_maps, out_maps, 3)
+        self.conv0 = EqualizedConv2d(in_maps, out_maps, 3, resample="up")
         self.conv1 = EqualizedConv2d(out_maps, out_maps, 3)
         self.norm = PixelNorm() if normalize else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.norm(_activate(self.conv0(upsample(x))))
-        x = self.norm(_activate(self.conv1(x)))
-        return x
+        x = self.norm(_activate(self.conv0(x)))
+        return self.norm(_activate(self.conv1(x)))
 
 
 class GeneratorStem(nn.Module):
@@ -129,13 +128,11 @@ class DiscriminatorBlock(nn.Module):
     def __init__(self, in_maps: int, out_maps: int) -> None:
         super().__init__()
         self.conv0 = EqualizedConv2d(in_maps, in_maps, 3)
-        self.conv1 = EqualizedConv2d(in_maps, out_maps, 3)
+        self.conv1 = EqualizedConv2d(in_maps, out_maps, 3, resample="down")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = _activate(self.conv0(x))
-        # The mean comes before the activation, as in the fused layer of the official code.
-        x = downsample(self.conv1(x))
-        return _activate(x)
+        # Halving comes before the activation, as in the official code.
+        return _activate(self.conv1(_activate(self.conv0(x))))
 
 
 class DiscriminatorHead(nn.Module):

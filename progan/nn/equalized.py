@@ -5,10 +5,13 @@ it by He's constant in the forward pass gives all layers the same learning speed
 """
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from progan.nn.resample import conv_downsample, upsample_conv
 
 SQRT2 = math.sqrt(2)
 
@@ -27,14 +30,30 @@ class EqualizedLinear(nn.Module):
 
 
 class EqualizedConv2d(nn.Module):
-    """NIHW -> NOHW: a "same" convolution with weights scaled by gain / sqrt(fan_in), fan_in = I * kernel^2."""
+    """NIHW -> NOHW: a "same" convolution with weights scaled by gain / sqrt(fan_in), fan_in = I * kernel^2.
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, gain: float = SQRT2) -> None:
+    `resample`: "up" doubles the images before the convolution, "down" halves them after it (3x3 only).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        gain: float = SQRT2,
+        resample: Literal["up", "down"] | None = None,
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.scale = gain / math.sqrt(in_channels * kernel**2)
         self.padding = kernel // 2
+        self.resample = resample
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight * self.scale, self.bias, padding=self.padding)
+        weight = self.weight * self.scale
+        if self.resample == "up":
+            return upsample_conv(x, weight, self.bias)
+        if self.resample == "down":
+            return conv_downsample(x, weight, self.bias)
+        return F.conv2d(x, weight, self.bias, padding=self.padding)

@@ -1,6 +1,6 @@
 """The report of a run, made of its directory alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,43 +22,38 @@ EVOLUTION = 12  # grids at most
 EVOLUTION_CELLS = (8, 2)  # columns, rows: few, so that faces stay visible
 EVOLUTION_WIDTH = 768  # pixels
 PLAYERS = ("discriminator", "generator")
-NO_TITLES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
 class Drawing:
     """An inline figure with its caption."""
 
-    caption: str
+    name: str
+    title: str
     svg: Markup
 
 
-def build_report(run: RunDirectory, titles: Mapping[str, str] = NO_TITLES) -> Path:
+def build_report(run: RunDirectory) -> Path:
     """Write report.html and report.md into the run and return the path of the former.
 
-    `titles` gives metrics a longer name; others go by their own. Raises DataError if `run` is not a run directory or
-    one of its files is broken; what is merely absent is said in the report.
+    Raises DataError if `run` is not a run directory or one of its files is broken; what is merely absent is said in the
+    report.
     """
-    content = _content(read_run(run), titles)
+    content = _content(read_run(run))
     templates = _templates()
     write_text(run.report_markdown, templates.get_template("report.md").render(content))
     write_text(run.report_html, templates.get_template("report.html").render(content))
     return run.report_html
 
 
-def _content(record: RunRecord, titles: Mapping[str, str]) -> dict[str, Any]:
+def _content(record: RunRecord) -> dict[str, Any]:
     found = headlines(record.measurements)
-
-    def title(metric: str) -> str:
-        return titles.get(metric, metric)
-
     return {
         "name": record.run.root.resolve().name,
         "record": record,
-        "title": title,
-        "verdict": verdict(record, found, title),
+        "verdict": verdict(record, found),
         "headlines": found,
-        "notes": notes(record, found, title),
+        "notes": notes(record, found),
         "state": tables.state_rows(record),
         "latest": whole_grid(record.samples[-1], LATEST_WIDTH) if record.samples else None,
         "evolution": _evolution(record),
@@ -82,14 +77,16 @@ def _evolution(record: RunRecord) -> list[Picture]:
 def _metric_figures(record: RunRecord, found: Sequence[Headline]) -> list[Drawing]:
     until = _end_of_clock(record)
     curves = [one for one in found if one.series]
-    return [Drawing(one.metric, Markup(metric_figure(one, record.phases, until))) for one in curves]
+    return [Drawing(one.metric, one.title, Markup(metric_figure(one, record.phases, until))) for one in curves]
 
 
 def _loss_figures(record: RunRecord) -> list[Drawing]:
     recorded = {name.partition("/")[0] for tick in record.ticks for name in tick.losses}
     players = [player for player in PLAYERS if player in recorded]
     until = _end_of_clock(record)
-    return [Drawing(one, Markup(loss_figure(one, record.ticks, record.phases, until))) for one in players]
+    return [
+        Drawing(one, "weighted terms", Markup(loss_figure(one, record.ticks, record.phases, until))) for one in players
+    ]
 
 
 def _end_of_clock(record: RunRecord) -> int:
@@ -104,7 +101,9 @@ def _facts(record: RunRecord) -> dict[str, tables.Rows]:
         "Parameters": record.facts.get("parameters"),
         "Environment": record.facts.get("environment"),
     }
-    return {heading: tables.fact_rows(facts) for heading, facts in sections.items() if isinstance(facts, dict)}
+    return {
+        heading: tables.fact_rows(facts) for heading, facts in sections.items() if isinstance(facts, dict) and facts
+    }
 
 
 def _templates() -> Environment:

@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -16,14 +16,14 @@ from progan.report.headline import Headline
 from progan.report.records import Measurement, PhaseFact, Tick
 from progan.report.wording import number
 
-SIZE = (4.7, 2.6)  # inches; at 72 points an inch 8 pt text is readable on a phone and in half a page
+SIZE = (4.1, 2.45)  # inches; at 72 points an inch 8 pt text is readable on a phone and in half a page
 # Colours no one would choose, replaced by CSS variables in the finished SVG.
 INK, FAINT, BAND = "#0a0b01", "#0a0b02", "#0a0b03"
 SERIES = ("#0a0b11", "#0a0b12", "#0a0b13", "#0a0b14", "#0a0b15", "#0a0b16")
 VARIABLES = {INK: "--ink", FAINT: "--faint", BAND: "--band"} | {
     colour: f"--series-{index}" for index, colour in enumerate(SERIES)
 }
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # names of metrics and terms are the user's, a dollar in them is a dollar
     "font.size": 8.0,

@@ -3,12 +3,16 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from progan.metrics import describe
 from progan.report.records import Measurement
+from progan.types import ConfigError
 
-SLIP = 1.1  # a last value this many times worse than the best is worth a warning
-DISTANCES = ("fid", "fd", "kid", "swd")
-OTHER_WEIGHTS = re.compile(r"(?!fid).+-([0-9a-f]{6,64})")
+Better = Literal["lower", "higher", "match"]
+
+SLIP = 0.1  # of the best value: a last value worse by more than that is worth a warning
+OTHER_WEIGHTS = re.compile(r"(?!fid).+-([0-9a-f]{8,64})")
 
 
 @dataclass(frozen=True)
@@ -16,13 +20,15 @@ class Headline:
     """One metric of a run. Values are compared with the last one only where resolution and protocol are its own."""
 
     metric: str
+    title: str  # what the name stands for; the name again where it is not known
+    better: Better | None  # match: the nearer to the floor; None: not known
+    counted: str  # how many of what were compared, as "2,048 images"
     last: Measurement
-    best: Measurement | None  # of the trained ones; None before training or where the direction is unknown
+    best: Measurement | None  # of the trained ones; None before training or where it is not known what is better
     untrained: Measurement | None
-    floor: float | None  # real images against real images
+    floor: float | None  # the metric of real images
     series: tuple[Measurement, ...]  # comparable measurements of trained snapshots, every resolution, by images seen
     set_aside: int  # measurements of this metric taken in another way than the last
-    lower_is_better: bool | None  # None: neither the name nor a floor tells
 
     @property
     def last_to_floor(self) -> float | None:
@@ -35,15 +41,10 @@ class Headline:
     @property
     def slipped(self) -> bool:
         """Whether the last snapshot is clearly worse than the best."""
-        if self.best is None:
+        if self.best is None or self.better is None:
             return False
-        small, large = sorted((self.best.value, self.last.value))
-        return large > SLIP * small > 0
-
-    @property
-    def count(self) -> int | None:
-        found = self.last.provenance.get("count")
-        return found if isinstance(found, int) else None
+        worse = _badness(self.last, self.better, self.floor) - _badness(self.best, self.better, self.floor)
+        return worse > SLIP * abs(self.best.value)
 
 
 def headlines(measurements: Sequence[Measurement]) -> list[Headline]:
@@ -53,45 +54,58 @@ def headlines(measurements: Sequence[Measurement]) -> list[Headline]:
     return [_headline([one for one in measurements if one.metric == name]) for name in names]
 
 
-def _headline(measured: list[Measurement]) -> Headline:
-    comparable = [one for one in measured if one.protocol == measured[-1].protocol]
-    comparable.sort(key=lambda one: one.images_seen)
-    last = comparable[-1]
-    trained = [one for one in comparable if one.images_seen > 0]
-    alike = [one for one in comparable if one.resolution == last.resolution]
-    untrained = next((one for one in alike if one.images_seen == 0), None)
-    floor = next((one.floor for one in reversed(alike) if one.floor is not None), None)
-    lower = _lower_is_better(last.metric, floor, (untrained or last).value)
-    return Headline(
-        metric=last.metric,
-        last=last,
-        best=_best([one for one in alike if one.images_seen > 0], lower),
-        untrained=untrained,
-        floor=floor,
-        series=tuple(trained),
-        set_aside=len(measured) - len(comparable),
-        lower_is_better=lower,
-    )
-
-
-def _best(trained: list[Measurement], lower: bool | None) -> Measurement | None:
-    if not trained or lower is None:
-        return None
-    return (min if lower else max)(trained, key=lambda one: one.value)
-
-
-def _lower_is_better(metric: str, floor: float | None, start: float) -> bool | None:
-    """Good lies in the direction of real images against real images; without that only a distance's name tells."""
-    if metric.startswith(DISTANCES):
-        return True
-    return None if floor is None else floor <= start
-
-
-def _quotient(above: float, below: float | None) -> float | None:
-    return above / below if below is not None and below > 0 and above >= 0 else None
-
-
 def foreign_weights(metric: str) -> str | None:
     """The hash in the name of a metric that was measured with weights other than the published ones."""
     match = OTHER_WEIGHTS.fullmatch(metric)
     return match[1] if match else None
+
+
+def _headline(measured: list[Measurement]) -> Headline:
+    comparable = [one for one in measured if one.protocol == measured[-1].protocol]
+    comparable.sort(key=lambda one: one.images_seen)
+    last = comparable[-1]
+    alike = [one for one in comparable if one.resolution == last.resolution]
+    floor = next((one.floor for one in reversed(alike) if one.floor is not None), None)
+    title, better, counts = _meaning(last.metric)
+    return Headline(
+        metric=last.metric,
+        title=title,
+        better=better,
+        counted=_counted(last, counts),
+        last=last,
+        best=_best([one for one in alike if one.images_seen > 0], better, floor),
+        untrained=next((one for one in alike if one.images_seen == 0), None),
+        floor=floor,
+        series=tuple(one for one in comparable if one.images_seen > 0),
+        set_aside=len(measured) - len(comparable),
+    )
+
+
+def _meaning(metric: str) -> tuple[str, Better | None, str]:
+    """Title, which values are better, what is counted."""
+    try:
+        row = describe(metric)
+    except ConfigError:  # of a run with another version of this package: shown under its own name
+        return metric, None, "images"
+    return f"{row.title}, {row.unit}" if row.unit else row.title, row.better, row.counts
+
+
+def _counted(one: Measurement, counts: str) -> str:
+    found = one.provenance.get("count")
+    return f"{found:,} {counts}" if isinstance(found, int) else "–"
+
+
+def _best(trained: list[Measurement], better: Better | None, floor: float | None) -> Measurement | None:
+    if not trained or better is None or (better == "match" and floor is None):
+        return None
+    return min(trained, key=lambda one: _badness(one, better, floor))
+
+
+def _badness(one: Measurement, better: Better, floor: float | None) -> float:
+    if better == "match" and floor is not None:
+        return abs(one.value - floor)
+    return -one.value if better == "higher" else one.value
+
+
+def _quotient(above: float, below: float | None) -> float | None:
+    return above / below if below is not None and below > 0 and above >= 0 else None

@@ -45,9 +45,10 @@ def evenly_chosen(samples: list[Sample], limit: int) -> list[Sample]:
 def _open(sample: Sample) -> Image.Image:
     try:
         with Image.open(sample.path, formats=["PNG"]) as image:
-            return image.convert("RGB")
+            grid: Image.Image = image.convert("RGB")
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise DataError(f"{sample.path}: not a readable PNG; remove it and make the report again") from error
+    return grid
 
 
 def _picture(image: Image.Image, sample: Sample, width: int) -> Picture:

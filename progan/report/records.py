@@ -102,7 +102,7 @@ class RunRecord:
 def read_run(run: RunDirectory) -> RunRecord:
     """Raises DataError if `run` is not a run directory or one of its files is broken."""
     _read(run.config, run.read_config)
-    facts = _read_facts(run.facts)
+    facts = _validate(run.facts, dict[str, Any], _read(run.facts, run.read_facts)) if run.facts.exists() else {}
     ticks = _validate(run.stats, list[Tick], _read(run.stats, run.read_stats))
     measurements = _validate(run.metrics, list[Measurement], _read(run.metrics, run.read_metrics))
     return RunRecord(
@@ -114,13 +114,6 @@ def read_run(run: RunDirectory) -> RunRecord:
         measurements=_latest(measurements),
         samples=_samples(run),
     )
-
-
-def _read_facts(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    text = _read(path, lambda: json.loads(path.read_text(encoding="utf-8")))
-    return _validate(path, dict[str, Any], text)
 
 
 def _read(path: Path, reader: Callable[[], T]) -> T:

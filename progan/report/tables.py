@@ -27,16 +27,22 @@ class Protocol:
 def state_rows(record: RunRecord) -> Rows:
     total = record.total
     share = f" ({min(1.0, record.images_seen / total):.0%})" if total else ""
-    rows = [("Images seen", f"{count(record.images_seen)}" + (f" of {count(total)}{share}" if total else ""))]
+    rows: Rows = [("Images seen", f"{count(record.images_seen)}" + (f" of {count(total)}{share}" if total else ""))]
     if record.ticks:
         last = record.ticks[-1]
         fade = f", fading in ({last.fade:.2f})" if last.fading else ""
         rows.append(("Resolution", f"{last.resolution} px{fade}"))
         rows.append(("Training time", duration(last.elapsed_seconds)))
         rows.append(("Speed now", f"{number(median(tick.images_per_second for tick in record.ticks[-5:]))} images/s"))
-    rows.append(("State", "finished" if record.finished else "unfinished: the same command goes on where it stopped"))
+    rows.append(("State", _state(record)))
     rows.append(("Snapshots", f"{len(record.run.snapshots())} kept{_newest(record)}"))
     return rows
+
+
+def _state(record: RunRecord) -> str:
+    if not record.ticks:
+        return "nothing trained yet"
+    return "finished" if record.finished else "unfinished: where it is not running, the same command goes on"
 
 
 def _newest(record: RunRecord) -> str:
@@ -45,14 +51,12 @@ def _newest(record: RunRecord) -> str:
 
 
 def phase_rows(record: RunRecord) -> Rows:
-    """Number, from, to, resolution, kind, batch, learning rate, state."""
+    """Number, first and last kimg, resolution, batch, learning rate, state."""
     return [
         (
             str(index),
-            kimg(phase.start),
-            "no end" if phase.end is None else kimg(phase.end),
-            f"{phase.resolution} px",
-            "fade in" if phase.fading else "stable",
+            f"{kimg(phase.start)} – {'no end' if phase.end is None else kimg(phase.end)}",
+            f"fade to {phase.resolution} px" if phase.fading else f"{phase.resolution} px",
             count(phase.batch),
             number(phase.lr),
             _phase_state(phase, record.images_seen),

@@ -1,32 +1,30 @@
 """The run in plain words: where it stands, what it scores, what to beware of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from progan.report.headline import Headline, foreign_weights
 from progan.report.records import RunRecord
 from progan.report.wording import count, duration, kimg, number, ratio
 
-Title = Callable[[str], str]  # a metric's name -> how it is called in the report
 
-
-def verdict(record: RunRecord, found: Sequence[Headline], title: Title) -> str:
+def verdict(record: RunRecord, found: Sequence[Headline]) -> str:
     """One paragraph."""
     sentences = [_standing(record)]
     if found:
-        sentences += [_full(found[0], title), *_slip(found[0], title), *(_short(one, title) for one in found[1:])]
+        sentences += [_full(found[0]), *_slip(found[0]), *(_short(one) for one in found[1:])]
     else:
         sentences.append("Nothing has been measured yet, so nothing can be said of its quality.")
     return " ".join(sentences)
 
 
-def notes(record: RunRecord, found: Sequence[Headline], title: Title) -> list[str]:
+def notes(record: RunRecord, found: Sequence[Headline]) -> list[str]:
     """What a reader of the numbers has to know."""
     lines = []
     if any(one.untrained for one in found):
-        baseline = record.facts.get("baseline", "the generator before its first image")
+        baseline = record.facts.get("baseline", "the generator before its first image, grown to the final resolution")
         lines.append(f"Untrained: {str(baseline).rstrip('.')}.")
     for one in found:
-        lines += _cautions(one, title(one.metric))
+        lines += _cautions(one)
     return lines
 
 
@@ -48,56 +46,59 @@ def _standing(record: RunRecord) -> str:
     )
 
 
-def _full(one: Headline, title: Title) -> str:
-    last, name = one.last, title(one.metric)
+def _full(one: Headline) -> str:
+    last = one.last
+    called = one.metric if one.title == one.metric else f"{one.metric} ({one.title.partition(',')[0]})"
     if last.images_seen == 0:
-        return f"Only the untrained generator has been measured: its {name} is {number(last.value)}."
-    sentence = f"At {kimg(last.images_seen)} kimg its {name} is {number(last.value)}{_against_untrained(one)}"
+        return f"Only the untrained generator has been measured: its {called} is {number(last.value)}."
+    sentence = f"At {kimg(last.images_seen)} kimg its {called} is {number(last.value)}{_against_untrained(one)}"
     if one.floor is None:
-        return f"{sentence}; what real images score against real images was not measured."
+        return f"{sentence}; what real images score was not measured."
     times = f", so it stands at {ratio(one.last_to_floor)} times that floor" if one.last_to_floor is not None else ""
-    return f"{sentence}; real images score {number(one.floor)} against other real images{times}."
+    return f"{sentence}; real images against real images score {number(one.floor)}{times}."
 
 
 def _against_untrained(one: Headline) -> str:
     if one.untrained is None:
         return ""
-    start = number(one.untrained.value)
-    gain = one.untrained_to_last
-    if not one.lower_is_better or gain is None:
+    start, gain = number(one.untrained.value), one.untrained_to_last
+    if one.better != "lower" or gain is None:
         return f", from {start} untrained"
     if gain <= 1:
         return f", no better than the {start} of the untrained generator"
     return f", {ratio(gain)} times less than the {start} of the untrained generator"
 
 
-def _slip(one: Headline, title: Title) -> list[str]:
+def _slip(one: Headline) -> list[str]:
     if not one.slipped or one.best is None:
         return []
-    where = f"{title(one.metric)} was better earlier, {number(one.best.value)} at {kimg(one.best.images_seen)} kimg"
-    return [f"Beware: {where}; prefer the snapshot nearest to that."]
+    where = f"{one.metric} was better earlier, {number(one.best.value)} at {kimg(one.best.images_seen)} kimg"
+    return [f"Beware: {where}; prefer the snapshot of that moment."]
 
 
-def _short(one: Headline, title: Title) -> str:
+def _short(one: Headline) -> str:
     parts = [f"untrained {number(one.untrained.value)}"] if one.untrained else []
     parts += [f"real against real {number(one.floor)}"] if one.floor is not None else []
     beside = f" ({', '.join(parts)})" if parts else ""
-    return f"Its {title(one.metric)} is {number(one.last.value)}{beside}."
+    return " ".join([f"Its {one.metric} is {number(one.last.value)}{beside}.", *_slip(one)])
 
 
-def _cautions(one: Headline, name: str) -> list[str]:
+def _cautions(one: Headline) -> list[str]:
     lines = []
     digest = foreign_weights(one.metric)
     if digest:
         lines.append(
-            f"{name} is a Fréchet-type measure on features of a network whose weights (hash {digest}…) are not the "
-            "published Inception weights: it is not an FID and compares only with values of the same name."
+            f"{one.metric} is the Fréchet distance between features of a network whose weights (hash {digest}…) are "
+            "not the published Inception weights: it is not an FID and compares only with values of the same name."
         )
     if one.set_aside:
         lines.append(
-            f"{name} was measured in more than one way (count, data or weights differ); {count(one.set_aside)} "
-            "values taken in another way than the last are listed under provenance and left out of everything else."
+            f"{one.metric} was measured in more than one way (count, data or weights differ); {count(one.set_aside)} "
+            "of its values were taken in another way than the last: they are left out here and in the curves."
         )
-    if one.best is None and one.last.images_seen > 0:
-        lines.append(f"{name} has no best value: without a floor it is not known whether high or low is good.")
+    if one.floor is None:
+        reason = one.last.provenance.get("floor_note") or "no floor was measured"
+        lines.append(f"{one.metric}: {str(reason).rstrip('.')}.")
+    if one.better is None:
+        lines.append(f"{one.metric} is not known to this version, nor whether high or low is good: it has no best.")
     return lines

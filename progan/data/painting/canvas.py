@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from progan.data.painting.parameters import Colour, Pose
 
-Plane = NDArray[np.float32]  # HW
-Planes = NDArray[np.float32]  # 3HW: red, green, blue, 1 is full
+# float32 throughout; numpy's types lose that in arithmetic with Python numbers, hence Any.
+Plane = NDArray[Any]  # HW
+Planes = NDArray[Any]  # 3HW: red, green, blue; 1 is full
 
 
 @dataclass(frozen=True)
@@ -31,23 +33,36 @@ class Canvas:
 
     def window(self, left: float, top: float, right: float, bottom: float) -> Canvas:
         """The view of the pixels in the frame's smallest rectangle around this rectangle of face coordinates."""
-        corners = [frame_position(self.pose, u, v) for u in (left, right) for v in (top, bottom)]
-        side = 2.0 / (self.pixel * self.pose.scale)
-        columns, rows = (_span([(corner[axis] + 1) * side / 2 for corner in corners], int(side + 0.5)) for axis in (0, 1))
-        return Canvas(self.pixels[:, rows, columns], self.u[rows, columns], self.v[rows, columns], self.pixel, self.pose)
+        x, y = frame_position(self.pose, (left + right) / 2, (top + bottom) / 2)
+        cos, sin = abs(math.cos(self.pose.rotation)), abs(math.sin(self.pose.rotation))
+        half_x, half_y = (cos * a + sin * b for a, b in ((right - left, bottom - top), (bottom - top, right - left)))
+        columns, rows = self._span(x, self.pose.scale * half_x / 2), self._span(y, self.pose.scale * half_y / 2)
+        u, v = self.u[rows, columns], self.v[rows, columns]
+        return Canvas(self.pixels[:, rows, columns], u, v, self.pixel, self.pose)
+
+    def _span(self, centre: float, half: float) -> slice:
+        """The pixels from centre - half to centre + half, in frame coordinates."""
+        per_unit = 1 / (self.pixel * self.pose.scale)
+        first, last = (centre - half + 1) * per_unit, (centre + half + 1) * per_unit
+        return slice(max(0, math.floor(first)), max(0, math.ceil(last)))
 
     def cover(self, distance: Plane, softness: float = 0.0) -> Plane:
-        """Coverage in [0, 1] of a shape; its edge is `softness` wide, in face coordinates, and never under 1.5 pixels."""
-        ramp = unit(0.5 - distance * (1 / max(softness, 1.5 * self.pixel)))
-        return ramp * ramp * (3 - 2 * ramp)
+        """Coverage in [0, 1] of a shape; its edge is `softness` wide in face coordinates, at least 1.5 pixels."""
+        ramp: Plane = unit(0.5 - distance * (1 / max(softness, 1.5 * self.pixel)))
+        coverage: Plane = ramp * ramp * (3 - 2 * ramp)
+        return coverage
 
     def blend(self, mask: Plane, colour: Colour | Planes) -> None:
         """Lay a colour, one for all or one a pixel, over the picture where `mask` is 1."""
-        self.pixels[:] += mask * (_planes(colour) - self.pixels)
+        step = _planes(colour) - self.pixels
+        step *= mask
+        np.add(self.pixels, step, out=self.pixels)
 
     def tint(self, mask: Plane, factors: Colour | Planes) -> None:
         """Multiply the picture by `factors` where `mask` is 1: shadows, blush, light."""
-        self.pixels[:] *= 1 + mask * (_planes(factors) - 1)
+        change = mask * (_planes(factors) - 1)
+        change += 1
+        np.multiply(self.pixels, change, out=self.pixels)
 
 
 def blank(side: int, pose: Pose) -> Canvas:
@@ -65,13 +80,10 @@ def frame_position(pose: Pose, u: float, v: float) -> tuple[float, float]:
     return pose.shift_x + pose.scale * (cos * u - sin * v), pose.shift_y + pose.scale * (sin * u + cos * v)
 
 
-def _span(positions: Sequence[float], side: int) -> slice:
-    return slice(max(0, math.floor(min(positions))), min(side, math.ceil(max(positions)) + 1))
-
-
 def unit(values: Plane) -> Plane:
     """Values kept within [0, 1]."""
-    return np.minimum(np.maximum(values, 0), 1)
+    kept: Plane = np.maximum(values, 0)
+    return np.minimum(kept, 1, out=kept)
 
 
 def flat(colour: Colour) -> Planes:
@@ -86,22 +98,41 @@ def _planes(colour: Colour | Planes) -> Planes:
 def ellipse(x: Plane, y: Plane, width: float, height: float) -> Plane:
     """Signed distance, first order, to the ellipse of half axes `width` and `height` around the origin."""
     a, b = x * (1 / width), y * (1 / height)
-    inner = np.sqrt(a * a + b * b)
+    inner: Plane = np.sqrt(a * a + b * b)
     a, b = a * (1 / width), b * (1 / height)
-    slope = np.sqrt(a * a + b * b)
-    return inner * (inner - 1) / (slope + np.float32(1e-4))
+    slope: Plane = np.sqrt(a * a + b * b) + 1e-4
+    distance: Plane = inner * (inner - 1) / slope
+    return distance
 
 
 def bump(x: Plane, y: Plane, width: float, height: float) -> Plane:
-    """A Gaussian of standard deviations `width` and `height` around the origin, 1 at its top."""
+    """A bell of standard deviations `width` and `height` around the origin, 1 at its top, 0 beyond four of them."""
     a, b = x * (math.sqrt(0.5) / width), y * (math.sqrt(0.5) / height)
-    return np.exp(-(a * a + b * b))
+    return fading(a * a + b * b)
+
+
+def ridge(x: Plane, width: float) -> Plane:
+    """A bell across the line x = 0."""
+    a = x * (math.sqrt(0.5) / width)
+    return fading(a * a)
+
+
+def fading(depth: Plane) -> Plane:
+    """About exp(-depth) for depth >= 0, but 0 from 8 on: far tails of exp are denormal numbers, 40 times as slow."""
+    rest: Plane = depth * -0.125
+    rest += 1
+    np.maximum(rest, 0, out=rest)
+    rest *= rest
+    rest *= rest
+    rest *= rest
+    return rest
 
 
 def union(a: Plane, b: Plane, blend: float) -> Plane:
     """The union of two distances with the joint rounded over the length `blend` (quadratic smooth minimum)."""
-    near = np.maximum(blend - np.abs(a - b), 0)
-    return np.minimum(a, b) - near * near * (0.25 / blend)
+    near: Plane = np.maximum(blend - np.abs(a - b), 0)
+    nearest: Plane = np.minimum(a, b)
+    return nearest - near * near * (0.25 / blend)
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
@@ -115,7 +146,10 @@ def scaled(colour: Colour, factor: float) -> Colour:
 
 
 def waves(coordinate: Plane, step: float, frequencies: Sequence[float], phases: Sequence[float]) -> Plane:
-    """A band-limited random texture along a coordinate, about [-1, 1]; waves under 3 steps (pixels) long are left out."""
+    """A band-limited random texture along a coordinate, about [-1, 1].
+
+    A wave is left out where it is shorter than three of `step`, the change of the coordinate in a pixel.
+    """
     total = np.zeros_like(coordinate)
     for frequency, phase in zip(frequencies, phases, strict=False):
         if 2 * math.pi / frequency > 3 * step:

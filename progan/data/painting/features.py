@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from progan.data.painting.canvas import Canvas, Plane, bump, ellipse, flat, mix, scaled, unit
+from progan.data.painting.canvas import Canvas, Plane, bump, ellipse, fading, flat, mix, ridge, scaled, unit
 from progan.data.painting.head import EYE_U, EYE_V
 from progan.data.painting.parameters import Colour, Eyes, FaceParameters, Glasses, Light, Mouth
 
@@ -52,7 +52,7 @@ def _lids(view: Canvas, face: FaceParameters) -> Lids:
 def _paint_lids(view: Canvas, eyes: Eyes, depth: float, lids: Lids) -> None:
     """The crease over the lid, make-up and the soft shade around the eye."""
     x, y = lids.x, lids.y
-    view.tint(0.20 * bump(x, y, 0.13, 0.06), (0.72, 0.60, 0.58))
+    view.tint(0.24 * bump(x, y, 0.07, 0.045), (0.72, 0.60, 0.58))
     if eyes.shadow > 0.05:
         view.tint(eyes.shadow * 0.6 * bump(x - 0.01, y + 0.055, 0.09, 0.032), (0.66, 0.50, 0.54))
     over = y - lids.upper
@@ -65,7 +65,7 @@ def _paint_balls(view: Canvas, eyes: Eyes, light: Light, lids: Lids) -> None:
     """White, iris, pupil and the lamp's reflection, all within the lids and in the shadow of the upper one."""
     white = view.cover(np.maximum(lids.upper - lids.y, lids.y - lids.lower), 0.008) * (np.abs(lids.t) < 1)
     u, v = lids.u - eyes.gaze_x, lids.y - eyes.gaze_y + 0.005
-    shade = 1 - 0.38 * np.exp(np.maximum(lids.y - lids.upper, 0) * -42) - 0.16 * unit((np.abs(u) - 0.05) * 12)
+    shade = 1 - 0.38 * fading(np.maximum(lids.y - lids.upper, 0) * 42) - 0.16 * unit((np.abs(u) - 0.05) * 12)
     view.blend(white, flat((0.94, 0.915, 0.895)) * shade)
     r = np.sqrt(u * u + v * v)
     glow = np.clip(0.66 + 7.0 * v, 0.34, 1.4) * (1 - 0.60 * unit((r - 0.038) * 70))
@@ -81,11 +81,11 @@ def _paint_lashes(view: Canvas, eyes: Eyes, lids: Lids) -> None:
     """A dark line along the upper lid, heavier and longer at the outer end, and a faint one below."""
     t, x, y = lids.t, lids.x, lids.y
     reach = unit((1.16 - t) * 6) * unit((t + 1.04) * 6)
-    weight = (0.007 + 0.010 * eyes.lashes) * (0.75 + 0.35 * t)
+    weight = (0.007 + 0.010 * eyes.lashes) * (0.75 + 0.35 * t) * unit((1.22 - t) * 3)
     wing = np.maximum(t - 0.86, 0) * (0.045 + 0.09 * eyes.lashes)
     line = np.abs(y - lids.upper + 0.5 * weight + wing) - weight
     view.blend(view.cover(line, 0.009) * reach * (0.72 + 0.28 * eyes.lashes), LASH)
-    below = bump(y - lids.lower - 0.003, t * 0, 0.0042, 1.0) * unit((1 - np.abs(t)) * 5)
+    below = ridge(y - lids.lower - 0.003, 0.0042) * unit((1 - np.abs(t)) * 5)
     view.tint((0.28 + 0.30 * eyes.lashes) * below * (0.7 + 0.3 * t), (0.42, 0.27, 0.25))
     view.blend(0.55 * bump(x + eyes.width * 0.96, y - 0.004, 0.012, 0.009), (0.78, 0.48, 0.45))
 
@@ -95,12 +95,12 @@ def paint_brows(canvas: Canvas, eyes: Eyes) -> None:
     view = canvas.window(-EYE_U - 0.22, -0.36, EYE_U + 0.22, -0.08)
     x = np.abs(view.u) - EYE_U
     t = np.clip((x - 0.008) * (1 / 0.165), -1.2, 1.2)
-    rise = eyes.brow_arch * (1 - (t - 0.22) ** 2) - eyes.brow_tilt * t
+    rise = eyes.brow_arch * (1 - (t - 0.22) ** 2) + eyes.brow_tilt * t
     weight = eyes.brow_weight * (0.80 - 0.42 * t) * np.sqrt(np.maximum(1 - np.abs(t) ** 5, 0))
     body = view.cover(np.abs(view.v - EYE_V + eyes.brow_height + rise) - weight, 0.024) * (np.abs(t) < 1)
-    body *= 0.84 - 0.25 * unit(-1.5 * t - 0.6)
-    if view.pixel < 0.005:
-        body *= 1 + 0.09 * (np.sin(x * 330 + view.v * 260) + np.sin(x * 517 + view.v * 170))
+    body *= 0.86 * unit((t + 1.04) * 3)
+    if view.pixel < 0.004:
+        body *= 1 + 0.05 * (np.sin(x * 390 + view.v * 310) + np.sin(x * 617 + view.v * 270))
     view.blend(unit(body), eyes.brow)
 
 
@@ -111,9 +111,9 @@ def paint_mouth(canvas: Canvas, face: FaceParameters) -> None:
     u, v = view.u - 0.2 * face.pose.turn, view.v
     t = u * (1 / mouth.width)
     profile = np.maximum(1 - t * t, 0)
-    line = mouth.height - 0.062 * mouth.smile * (t * t - 0.45) + (0.008 if mouth.gap < 0.01 else 0.0) * bump(t, 0 * t, 0.14, 1)
+    line = mouth.height - 0.062 * mouth.smile * (t * t - 0.45) + (0.008 if mouth.gap < 0.01 else 0.0) * ridge(t, 0.14)
     top_gap, low_gap = line - mouth.gap * profile, line + mouth.gap * profile * (1 + 0.35 * max(0.0, mouth.smile))
-    bow = 1 - 0.26 * bump(t, 0 * t, 0.094, 1) + 0.10 * bump(np.abs(t) - 0.24, 0 * t, 0.10, 1)
+    bow = 1 - 0.26 * ridge(t, 0.094) + 0.10 * ridge(np.abs(t) - 0.24, 0.10)
     top = top_gap - mouth.upper * profile**0.85 * bow
     bottom = low_gap + mouth.lower * profile**0.7
     view.tint(0.40 * bump(u, v - mouth.height - mouth.lower - mouth.gap - 0.035, 0.11, 0.020), (0.62, 0.50, 0.48))
@@ -121,7 +121,7 @@ def paint_mouth(canvas: Canvas, face: FaceParameters) -> None:
     if mouth.gap > 0:
         _paint_inside(view, mouth, t, top_gap, low_gap)
     else:
-        seam = bump(v - line, 0 * t, 0.0046, 1) * unit((1.03 - np.abs(t)) * 6)
+        seam = ridge(v - line, 0.0046) * unit((1.03 - np.abs(t)) * 6)
         view.tint(0.78 * seam, (0.34, 0.22, 0.22))
     corner = bump(np.abs(t) - 1.0, v - mouth.height + 0.034 * mouth.smile, 0.07, 0.013)
     view.tint(0.40 * corner, (0.50, 0.37, 0.35))
@@ -144,7 +144,7 @@ def _paint_inside(view: Canvas, mouth: Mouth, t: Plane, top: Plane, bottom: Plan
     view.blend(inside, flat((0.20, 0.06, 0.07)) * (1 + 1.6 * tongue))
     shown = (0.74 + 1.0 * max(0.0, mouth.smile)) * mouth.gap + 0.008
     teeth = inside * view.cover(v - top - shown * np.sqrt(np.maximum(1 - 1.08 * t * t, 0)), 0.008)
-    shade = 1 - 0.38 * t * t - 0.28 * np.exp((top - v) * 75)
+    shade = 1 - 0.38 * t * t - 0.28 * fading(np.maximum(v - top, 0) * 75)
     if view.pixel < 0.008:
         shade = shade - 0.22 * np.maximum(np.cos(t * (mouth.width * 2 * math.pi / 0.046)) - 0.82, 0)
     view.blend(teeth, flat((0.95, 0.93, 0.89)) * unit(shade))
@@ -159,9 +159,9 @@ def paint_glasses(canvas: Canvas, face: FaceParameters, glasses: Glasses) -> Non
     view.tint(0.30 * view.cover(_frame(glasses, lens, edges, u, v - 0.018), 0.03), (0.50, 0.40, 0.38))
     inside = view.cover(lens)
     view.blend(inside * glasses.tint, scaled(glasses.colour, 0.5))
-    streak = bump(u - v * 0.5 - EYE_U * np.sign(u) + 0.03, 0 * u, 0.032, 1) + 0.6 * bump(v + glasses.height, 0 * u, 0.042, 1)
+    streak = ridge(u - v * 0.5 - EYE_U * np.sign(u) + 0.03, 0.032) + 0.6 * ridge(v + glasses.height, 0.042)
     view.blend(inside * (0.07 + 0.10 * glasses.tint) * streak, (1.0, 1.0, 1.0))
-    lit = 0.85 + 0.35 * bump(np.abs(lens), 0 * u, glasses.rim * 0.4, 1) * (v < 0) + 0.12 * face.light.side * u
+    lit = 0.85 + 0.35 * ridge(lens, glasses.rim * 0.45) * unit(0.2 - 10 * v) + 0.12 * face.light.side * u
     view.blend(view.cover(_frame(glasses, lens, edges, u, v), 0.006), unit(flat(glasses.colour) * lit))
 
 
@@ -181,7 +181,8 @@ def _lens(glasses: Glasses, x: Plane, y: Plane) -> Plane:
     inner_x = np.abs(x) - (glasses.width - corner)
     inner_y = np.abs(y) - (glasses.height - corner)
     beyond_x, beyond_y = np.maximum(inner_x, 0), np.maximum(inner_y, 0)
-    return np.sqrt(beyond_x * beyond_x + beyond_y * beyond_y) + np.minimum(np.maximum(inner_x, inner_y), 0) - corner
+    rounded: Plane = np.sqrt(beyond_x * beyond_x + beyond_y * beyond_y) - corner
+    return rounded + np.minimum(np.maximum(inner_x, inner_y), 0)
 
 
 def lip_colour(skin: Colour, red: Colour, share: float) -> Colour:

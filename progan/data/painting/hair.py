@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from progan.data.painting.canvas import Canvas, Plane, Planes, bump, ellipse, flat, union, unit, waves
+from progan.data.painting.canvas import Canvas, Plane, Planes, ellipse, fading, flat, ridge, unit, waves
 from progan.data.painting.head import outline
 from progan.data.painting.parameters import FaceParameters, Hair, Hat
 
@@ -44,7 +44,9 @@ def paint_front_hair(face: FaceParameters, hair: Hair, locks: Locks) -> None:
     view = locks.view
     opening = _opening(view, face, hair)
     skin = view.cover(outline(face.head, face.pose.turn, view.u, view.v))
-    shadow = np.exp(np.minimum(opening, 0) * 24) * (opening < 0) * skin * np.clip((0.35 - view.v) * 3, 0.2, 1)
+    shadow = fading(np.minimum(opening, 0) * -24) * skin * (0.2 + 0.8 * unit((0.35 - view.v) * 3))
+    if hair.length <= LONG:
+        shadow *= unit((hair.length - view.v) * 6 + 0.5)
     view.tint(0.42 * hair.density * shadow, (0.52, 0.40, 0.37))
     softness = 0.014 + 0.16 * (1 - hair.density) + 0.03 * hair.curl
     view.blend(np.minimum(locks.mask, view.cover(-opening, softness)) * hair.density, locks.colours)
@@ -57,13 +59,14 @@ def _mass(view: Canvas, face: FaceParameters, hair: Hair, across: Plane, angle: 
     cap = ellipse(across, v + 0.16, width + hair.side, 0.60 + hair.volume) + ruffle
     edge = 0.012 + 0.03 * hair.curl + 0.05 * (1 - hair.density)
     if hair.length <= LONG:
-        return view.cover(cap, edge) * unit((hair.length - v) * (1 / (0.09 + 0.04 * hair.curl)) + 0.5)
-    swing = hair.wave * np.sin(v * 9.0 + hair.phases[0]) * np.clip(v + 0.2, 0, 1)
+        return view.cover(cap, edge) * unit((hair.length - v) * (1 / 0.13) + 0.5)
+    swing = hair.wave * np.sin(v * 9.0 + hair.phases[0]) * unit(v + 0.16)
     end = np.maximum(v - hair.length + 0.24, 0)
-    half = width + hair.side + 0.08 * np.clip(v + 0.2, 0, 1.2) - 2.4 * end * end
+    half = width + hair.side + 0.08 * np.clip(v + 0.16, 0, 1.2) - 2.4 * end * end
     ragged = 0.018 * np.sin(across * 33 + hair.phases[1]) + 0.012 * np.sin(across * 71 + hair.phases[2])
-    curtain = np.maximum(np.abs(across) - half - swing * np.sign(across), np.maximum(-0.15 - v, v - hair.length + ragged))
-    return view.cover(union(cap, curtain + ruffle, 0.10), edge)
+    sides = np.abs(across) - half - swing * np.sign(across)
+    curtain = np.maximum(sides, np.maximum(-0.16 - v, v - hair.length + ragged))
+    return view.cover(np.minimum(cap, curtain + ruffle), edge)
 
 
 def _ruffle(hair: Hair, angle: Plane) -> Plane:
@@ -78,7 +81,7 @@ def _opening(view: Canvas, face: FaceParameters, hair: Hair) -> Plane:
     """Signed distance to the part of the frame that the hair leaves free for the face."""
     across, v = view.u + face.pose.turn, view.v
     away = np.abs(across - hair.part)
-    drop = hair.sweep * away * (0.4 + 1.2 * away)
+    drop = np.minimum(hair.sweep * away * (0.4 + 1.2 * away), 0.13)
     ragged = hair.fringe * (0.024 * np.sin(across * 17 + hair.phases[2]) + 0.016 * np.sin(across * 41 + hair.phases[3]))
     curls = hair.curl * 0.014 * np.sin(across * 55 + hair.phases[1])
     return ellipse(across, np.minimum(v - 0.12 - drop - ragged - curls, 0), hair.drape, 0.12 - hair.hairline)
@@ -86,13 +89,11 @@ def _opening(view: Canvas, face: FaceParameters, hair: Hair) -> Plane:
 
 def _colours(view: Canvas, face: FaceParameters, hair: Hair, across: Plane) -> Planes:
     """3HW colour of the hair: strands falling from the crown, a band of shine, shade towards the edges."""
-    strands = _strands(view, hair, across - hair.part * 0.7)
+    strands = _strands(view, hair, across - hair.part * 0.7) * hair.density**3
     v, side = view.v, face.light.side
     lit = 0.84 + 0.30 * side * across + 0.14 * strands
-    squared = (across * across) * 1.2 + (v + 0.05) ** 2
-    radius = np.sqrt(squared)
-    offset = (radius - 0.60 - 0.02 * strands) * (1 / 0.075)
-    band = np.exp(-offset * offset) * unit(v * -2.0)
+    radius = np.sqrt(1.2 * across * across + (v + 0.05) ** 2)
+    band = ridge(radius - 0.60 - 0.02 * strands, 0.053) * unit(v * -2.0)
     shine = hair.shine * band * np.clip(0.75 + 0.8 * side * across, 0.2, 1.5) * (0.8 + 0.4 * strands)
     lit -= 0.34 * unit((radius - 0.63) * 3.5) * unit(1.5 - 3 * v) + 0.18 * unit(v - 0.1)
     colour = flat(hair.colour)
@@ -129,12 +130,12 @@ def paint_hat(canvas: Canvas, face: FaceParameters, hat: Hat) -> None:
     edge = hat.brim + 0.16 * across * across - v  # height over the brim, negative below it
     width = face.head.width + 0.02 + hat.volume * 0.3
     skin = view.cover(outline(face.head, face.pose.turn, view.u, v))
-    view.tint(0.5 * np.exp(np.minimum(edge, 0) * 22) * (edge < 0) * skin, (0.5, 0.4, 0.38))
+    view.tint(0.5 * fading(np.minimum(edge, 0) * -22) * (edge < 0) * skin, (0.5, 0.4, 0.38))
     dome = np.maximum(ellipse(across, v + 0.22, width, 0.62 + hat.volume), -edge)
     place = across * (1 / width)
     ribs = np.sin(np.arcsin(np.clip(place, -1, 1)) * 46) * (0.09 if view.pixel < 0.04 else 0.0)
     lit = 0.98 - 0.40 * place * place + 0.32 * face.light.side * across - 0.25 * unit(-v - 0.6) + ribs
-    crease = 1 - 0.35 * bump(edge - hat.fold - 0.01, 0 * v, 0.02, 1.0)
+    crease = 1 - 0.35 * ridge(edge - hat.fold - 0.01, 0.02)
     view.blend(view.cover(dome), unit(flat(hat.colour) * np.maximum(lit * crease, 0.25)))
     middle = (edge - 0.5 * hat.fold) * (2 / hat.fold)  # -1 at the lower edge of the band, 1 at the upper
     band = np.maximum(np.abs(across) - width - 0.018 + 0.035 * middle * middle, (np.abs(middle) - 1) * hat.fold * 0.5)

@@ -134,8 +134,9 @@ class Hair:
 
 @dataclass(frozen=True)
 class Beard:
-    """Facial hair, in the colour of the brows."""
+    """Facial hair."""
 
+    colour: Colour
     cheeks: float  # opacity over jaw and chin, 0..1
     chin: float  # opacity around the chin alone
     moustache: float  # opacity over the lip

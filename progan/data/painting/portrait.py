@@ -5,9 +5,9 @@ from __future__ import annotations
 from progan.data.painting.canvas import Canvas, Planes, blank
 from progan.data.painting.features import paint_brows, paint_eyes, paint_glasses, paint_mouth
 from progan.data.painting.hair import comb, paint_back_hair, paint_front_hair, paint_hat
-from progan.data.painting.head import paint_beard, paint_ears, paint_folds, paint_head, paint_nose
+from progan.data.painting.head import paint_beard, paint_ears, paint_folds, paint_head, paint_neck, paint_nose
 from progan.data.painting.parameters import FaceParameters
-from progan.data.painting.scene import paint_backdrop, paint_clothes, paint_neck
+from progan.data.painting.scene import paint_backdrop, paint_clothes
 
 
 def paint(face: FaceParameters, side: int) -> Planes:
@@ -17,7 +17,7 @@ def paint(face: FaceParameters, side: int) -> Planes:
     paint_backdrop(canvas, face.backdrop)
     if face.hair and locks:
         paint_back_hair(canvas, face, face.hair, locks)
-    paint_neck(canvas, face.head, face.light)
+    paint_neck(canvas, face.head, face.light, face.pose.turn)
     paint_clothes(canvas, face.clothes, face.light)
     _paint_face(canvas, face)
     if face.hair and locks:

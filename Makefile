@@ -1,0 +1,31 @@
+# Two commands do everything on a fresh machine with Python 3.10-3.13: `make quickstart` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: quickstart test lint install clean-quickstart
+
+quickstart: .venv/.installed
+	$(BIN)/progan prepare synthetic --out datasets/quickstart --resolution 32 --limit 6000
+	$(BIN)/progan train configs/quickstart.yaml --run runs/quickstart
+	$(BIN)/progan evaluate runs/quickstart
+	$(BIN)/progan report runs/quickstart
+
+test: .venv/.installed
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+install: .venv/.installed
+
+# Removes the quickstart's run and shards, so that it starts again from nothing.
+clean-quickstart:
+	rm -rf runs/quickstart datasets/quickstart
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 10) <= sys.version_info < (3, 14) else "progan needs Python 3.10-3.13: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
