@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -37,18 +37,19 @@ def _root(
 @app.command()
 def prepare(
     source: Annotated[
-        str, typer.Argument(help="'synthetic', a CelebA folder or zip, or any folder or zip of images.", metavar="SOURCE")
+        str,
+        typer.Argument(help="'synthetic', a CelebA folder or zip, or any folder or zip of images.", metavar="SOURCE"),
     ],
     out: Annotated[Path, typer.Option(help="Where the shards go.")],
     resolution: Annotated[
-        Optional[int], typer.Option(help="Largest resolution, a power of two; default: the largest the images fill.")
+        int | None, typer.Option(help="Largest resolution, a power of two; default: the largest the images fill.")
     ] = None,
-    limit: Annotated[Optional[int], typer.Option(help="Only the first so many images.", min=1)] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many images.", min=1)] = None,
     label: Annotated[
-        Optional[str], typer.Option(help="Label images by this attribute, or by 'folder'; default: unlabelled.")
+        str | None, typer.Option(help="Label images by this attribute, or by 'folder'; default: unlabelled.")
     ] = None,
     partition: Annotated[str, typer.Option(help="CelebA partition: train, val, test or all.")] = "all",
-    workers: Annotated[Optional[int], typer.Option(help="Processes; default: one a core.", min=1)] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: one a core.", min=1)] = None,
     max_rejects: Annotated[
         float, typer.Option(help="Largest share of unusable images before the job stops.", min=0, max=1)
     ] = 0.01,
@@ -62,12 +63,16 @@ def prepare(
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="YAML settings, for instance configs/quickstart.yaml.", metavar="CONFIG")],
+    config: Annotated[
+        Path, typer.Argument(help="YAML settings, for instance configs/quickstart.yaml.", metavar="CONFIG")
+    ],
     overrides: Annotated[
-        Optional[list[str]], typer.Argument(help="Settings to change, as a.b=value.", metavar="[A.B=VALUE]...")
+        list[str] | None, typer.Argument(help="Settings to change, as a.b=value.", metavar="[A.B=VALUE]...")
     ] = None,
-    run: Annotated[Optional[Path], typer.Option(help="Run directory; default: runs/ and the name of CONFIG.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print settings, phases and sizes; train nothing.")] = False,
+    run: Annotated[Path | None, typer.Option(help="Run directory; default: runs/ and the name of CONFIG.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print settings, phases and sizes; train nothing.")
+    ] = False,
 ) -> None:
     """Train, or go on training: the same command continues a run that was stopped or killed."""
     with user_errors():
@@ -80,9 +85,9 @@ def train(
 def evaluate(
     run: Run,
     metrics: Annotated[
-        Optional[list[str]], typer.Argument(help="Metrics, for instance swd16k fid50k; default: the run's own.")
+        list[str] | None, typer.Argument(help="Metrics, for instance swd16k fid50k; default: the run's own.")
     ] = None,
-    snapshot: Annotated[Optional[Path], typer.Option(help="A snapshot file; default: the run's last.")] = None,
+    snapshot: Annotated[Path | None, typer.Option(help="A snapshot file; default: the run's last.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every snapshot of the run.")] = False,
 ) -> None:
     """Measure snapshots; results are appended to RUN/metrics.jsonl."""
@@ -95,7 +100,9 @@ def evaluate(
 @app.command()
 def sample(
     source: Annotated[Path, typer.Argument(help="A snapshot file, or a run directory (its last).", metavar="SNAPSHOT")],
-    out: Annotated[Path, typer.Option(help="A .png file for a grid, or a folder for single images.")] = Path("samples.png"),
+    out: Annotated[Path, typer.Option(help="A .png file for a grid, or a folder for single images.")] = Path(
+        "samples.png"
+    ),
     count: Annotated[int, typer.Option(help="How many images.", min=1)] = 64,
     columns: Annotated[int, typer.Option(help="Columns of the grid.", min=1)] = 8,
     seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,

@@ -55,7 +55,9 @@ class TrainingProgress:
     def update(self, images_seen: int, resolution: int, fade: float, rate: float, seconds_left: float | None) -> None:
         fading = "" if fade == 1 else f" fade {fade:.2f}"
         left = "" if seconds_left is None else f"  {duration(seconds_left)} left"
-        line = f"{images_seen / 1000:.1f}/{self._total / 1000:g} kimg  {resolution} px{fading}  {rate:.0f} images/s{left}"
+        line = (
+            f"{images_seen / 1000:.1f}/{self._total / 1000:g} kimg  {resolution} px{fading}  {rate:.0f} images/s{left}"
+        )
         if self._bar.disable:
             say(line)
         else:

@@ -59,7 +59,9 @@ class Recorder:
         """Save snapshot, then checkpoint, then drop the oldest checkpoints: a kill in between loses nothing."""
         training, directory = self.training, self.directory
         if not is_finite(training):
-            raise TrainingError(f"a weight is not finite at {training.images_seen} images; the last checkpoint is intact")
+            raise TrainingError(
+                f"a weight is not finite at {training.images_seen} images; the last checkpoint is intact"
+            )
         path = directory.snapshot(training.images_seen)
         save_snapshot(training, self.config.system, self.data, phase, path)
         save_checkpoint(training, directory.checkpoint(training.images_seen))

@@ -12,8 +12,8 @@ from progan.rundir import RunDirectory
 from progan.settings import Config
 from progan.types import ConfigError, DataError, DataSpec
 
-# What may differ when a run goes on: how often things are written and measured, not what is learned.
-FREE_TO_CHANGE = ("cadence", "evaluation")
+# What may differ when a run goes on: where the same images lie, how often things are written and measured.
+FREE_TO_CHANGE = ("cadence.", "evaluation.", "data.path", "data.resident_gb")
 
 
 def resume(training: Training, directory: RunDirectory, config: Config, data: DataSpec, world: World) -> None:
@@ -45,7 +45,7 @@ def _load_newest(training: Training, directory: RunDirectory) -> None:
 def _refuse_changes(directory: RunDirectory, resolved: dict[str, Any]) -> None:
     before, now = (_flat(tree) for tree in (directory.read_config(), resolved))
     changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
-    fixed = [key for key in changed if key.split(".")[0] not in FREE_TO_CHANGE]
+    fixed = [key for key in changed if not key.startswith(FREE_TO_CHANGE)]
     if fixed:
         listed = "; ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in fixed)
         raise ConfigError(f"{listed}: {directory.root} was begun otherwise; give another --run or the old settings")

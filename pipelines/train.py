@@ -37,7 +37,7 @@ def train(config_path: Path, run: Path | None, dry_run: bool, overrides: Sequenc
     config = load(Config, config_path, overrides)
     schedule = Progressive(config.schedule, config.optim.lr)
     if dry_run:
-        print_overview(config, schedule, make_system(config, Manifest.load(config.data.path).spec))
+        print_overview(config, schedule, make_system(config, _data_or_guess(config)))
         return
     directory = RunDirectory(run or Path("runs") / config_path.stem)
     accelerator = make_accelerator(config, directory)
@@ -50,6 +50,14 @@ def train(config_path: Path, run: Path | None, dry_run: bool, overrides: Sequenc
     if stopped:
         say(f"stopped; the same command goes on from {directory.root}")
         sys.exit(128 + stopped)
+
+
+def _data_or_guess(config: Config) -> DataSpec:
+    """The facts of the data; of a set not prepared yet what can be known: the resolutions."""
+    if config.data.path.exists():
+        return Manifest.load(config.data.path).spec
+    say(f"{config.data.path} is not prepared yet: taken as unlabelled")
+    return DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
 
 
 def make_system(config: Config, data: DataSpec) -> System:
@@ -70,7 +78,7 @@ def _train(
     """Train until the end or a signal -> the signal's number, 0 at the end."""
     for network in system.networks.values():
         # Convolutions in bf16 run about twice as fast with the channels innermost.
-        network.to(accelerator.device, memory_format=torch.channels_last)
+        network.to(accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     training = engine.train.start(system, config.optim)
     resume(training, directory, config, manifest.spec, world)
     broadcast_parameters([*system.networks.values(), training.average])

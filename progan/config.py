@@ -26,7 +26,7 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.2 scalars and no duplicate keys: `1e-3` is a number, `on` and `no` are strings."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 raise ConfigError(f"{key}: the key stands twice (line {node.start_mark.line + 1}); keep one")
@@ -39,9 +39,9 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not re.search("bool|float|int|timestamp", tag)]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), list("tf"))  # type: ignore[no-untyped-call]
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))  # type: ignore[no-untyped-call]
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))  # type: ignore[no-untyped-call]
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), list("tf"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
 
 
 def load(model: type[AnySettings], path: Path, overrides: Sequence[str] = ()) -> AnySettings:
@@ -58,7 +58,7 @@ def load(model: type[AnySettings], path: Path, overrides: Sequence[str] = ()) ->
 
 def parse_yaml(text: str, origin: str) -> Any:
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise ConfigError(f"{origin}: not valid YAML at line {line}: {error.problem}") from None
@@ -72,7 +72,7 @@ def validate(model: type[AnySettings], tree: dict[str, Any]) -> AnySettings:
         raise ConfigError(_describe(error, model, tree)) from None
 
 
-def _apply(tree: dict[str, Any], override: str) -> None:
+def _apply(tree: dict[Any, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     if not equals or not path:
         raise ConfigError(f"{override}: an override reads a.b=value")

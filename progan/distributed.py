@@ -1,4 +1,4 @@
-"""The processes of one training: who I am, my share of a batch, averages over all. The only user of torch.distributed."""
+"""The processes of one training: who I am, my share of a batch, averages over all. Sole user of torch.distributed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def average_gradients(parameters: Iterable[nn.Parameter], world: World) -> None:
         flat = torch.cat([gradient.reshape(-1) for gradient in bucket])
         dist.all_reduce(flat)
         flat /= world.size
-        for gradient, mean in zip(bucket, flat.split([gradient.numel() for gradient in bucket]), strict=True):
+        for gradient, mean in zip(bucket, torch.split(flat, [gradient.numel() for gradient in bucket]), strict=True):
             gradient.copy_(mean.view_as(gradient))
 
 

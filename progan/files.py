@@ -32,11 +32,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def append_jsonl(path: Path, record: dict[str, Any]) -> None:
-    """Append one line with a single write, so that a killed writer leaves at most one broken last line."""
+    """Append one line with a single write; a line that a killed writer left broken is dropped first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(record, allow_nan=False) + "\n"
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line)
+    with path.open("ab+") as file:
+        file.seek(0)
+        lines = file.read()
+        file.truncate(lines.rfind(b"\n") + 1)
+        file.write(line.encode())
 
 
 def write_jsonl(path: Path, records: list[dict[str, Any]]) -> None:

@@ -119,7 +119,9 @@ class RunDirectory:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise DataError(f"{self.root}: another process is training here; wait for it or give another --run") from None
+                raise DataError(
+                    f"{self.root}: another process is training here; wait for it or give another --run"
+                ) from None
             yield
 
     def rewind(self, images_seen: int) -> None:
@@ -131,4 +133,3 @@ class RunDirectory:
         for path in (*self.samples(), *self.snapshots(), *self.checkpoints()):
             if int(path.name[:9]) > images_seen:
                 path.unlink()
-

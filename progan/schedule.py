@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from progan.config import Settings
+from progan.types import resolutions_up_to
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,7 @@ class Preset:
 # Published by resolution for 1, 2, 4 and 8 GPUs (official configuration of arXiv 1710.10196).
 PRESETS = {
     1: Preset({4: 128, 8: 128, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4, 1024: 4}, {1024: 0.0015}),
-    2: Preset(
-        {4: 256, 8: 256, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8, 512: 8, 1024: 8}, {512: 0.0015, 1024: 0.002}
-    ),
+    2: Preset({4: 256, 8: 256, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8, 512: 8, 1024: 8}, {512: 0.0015, 1024: 0.002}),
     4: Preset(
         {4: 512, 8: 256, 16: 128, 32: 64, 64: 32, 128: 16, 256: 16, 512: 16, 1024: 16},
         {256: 0.0015, 512: 0.002, 1024: 0.003},
@@ -75,7 +74,7 @@ class ProgressiveConfig(Settings):
     stable_kimg: Kimg | dict[Resolution, Kimg] = 600.0  # each resolution after its fade
     total_kimg: Kimg | None = None  # end of training; None: the last resolution gets `stable_kimg` like the others
     preset: Literal[1, 2, 4, 8] = 1  # the published batch and learning-rate table for that many GPUs
-    batch: dict[Resolution, Annotated[int, Field(ge=1)]] = {}  # global batch by resolution, over the preset
+    batch: dict[Resolution, Annotated[int, Field(ge=1)]] = Field({})  # global batch by resolution, over the preset
     lr: dict[Resolution, Annotated[float, Field(gt=0)]] | None = None  # by resolution, else optim.lr; None: the preset
 
     @model_validator(mode="after")
@@ -101,9 +100,8 @@ class ProgressiveConfig(Settings):
             raise ValueError(f"{where} has no entry for {missing[0]} px; give one for each resolution, or one number")
 
     @property
-    def resolutions(self) -> list[int]:
-        doublings = (self.resolution // self.start_resolution).bit_length()
-        return [self.start_resolution << step for step in range(doublings)]
+    def resolutions(self) -> tuple[int, ...]:
+        return resolutions_up_to(self.resolution, self.start_resolution)
 
 
 class Progressive:

@@ -7,6 +7,14 @@ from torch import Tensor
 UNLABELLED = -1  # the label of an image whose class is not known
 
 
+MIN_RESOLUTION = 4  # pixels, where growing begins
+
+
+def resolutions_up_to(resolution: int, start: int = MIN_RESOLUTION) -> tuple[int, ...]:
+    """`start`, 2 `start`, ... `resolution`."""
+    return tuple(start << step for step in range((resolution // start).bit_length()))
+
+
 class ProganError(Exception):
     """A problem the user can act on. The message is one line: what, where, which rule, which remedy."""
 
@@ -38,6 +46,11 @@ class Verdict:
     score: Tensor  # N: the larger, the more real
     classes: Tensor | None = None  # NK: class logits; None for a discriminator without a label head
     features: Tensor | None = None  # NF: an intermediate layer; None where the network names none
+
+    def part(self, samples: slice) -> "Verdict":
+        """The verdict of some of the samples."""
+        classes = None if self.classes is None else self.classes[samples]
+        return Verdict(self.score[samples], classes, None if self.features is None else self.features[samples])
 
 
 @dataclass(frozen=True)

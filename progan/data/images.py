@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional
 
-from progan.types import DataError
+from progan.types import MIN_RESOLUTION, DataError
 
 Pixels = NDArray[np.uint8]  # HWC, RGB, [0, 255]
 Plane = NDArray[np.float32]  # HWC, RGB, [0, 255], not rounded
@@ -22,7 +22,6 @@ Plane = NDArray[np.float32]  # HWC, RGB, [0, 255], not rounded
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 MAX_PIXELS = 100_000_000  # of one picture: more is a decompression bomb or a mistake
-SMALLEST = 4  # px, the first resolution of every pyramid
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -73,9 +72,9 @@ def centre_square(width: int, height: int) -> Box:
 
 
 def largest_resolution(side: int) -> int:
-    """The largest power of two that a square of `side` px holds. DataError below SMALLEST."""
-    if side < SMALLEST:
-        raise DataError(f"the first picture's square is {side} px, at least {SMALLEST} px are needed")
+    """The largest power of two that a square of `side` px holds. DataError below MIN_RESOLUTION."""
+    if side < MIN_RESOLUTION:
+        raise DataError(f"the first picture's square is {side} px, at least {MIN_RESOLUTION} px are needed")
     return 1 << (side.bit_length() - 1)
 
 
@@ -84,14 +83,14 @@ def cut(pixels: Pixels, box: Box) -> Pixels:
 
 
 def pyramid(square: Pixels, resolution: int) -> dict[int, Pixels]:
-    """The picture at SMALLEST, ..., `resolution` px, ascending.
+    """The picture at MIN_RESOLUTION, ..., `resolution` px, ascending.
 
     Each level is the 2x2 average of the unrounded level above and is rounded only when stored. BadImage if the square
     is smaller than `resolution`: pictures are never enlarged.
     """
     plane = reduce_to(square, resolution)
     levels = {resolution: _stored(plane)}
-    while resolution > SMALLEST:
+    while resolution > MIN_RESOLUTION:
         plane, resolution = halve(plane), resolution // 2
         levels[resolution] = _stored(plane)
     return dict(sorted(levels.items()))

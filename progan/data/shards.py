@@ -18,7 +18,7 @@ from typing import IO
 
 import numpy as np
 
-from progan.data.images import SMALLEST, BadImage, Box, cut, encode_png, pyramid
+from progan.data.images import BadImage, Box, cut, encode_png, pyramid
 from progan.data.manifest import (
     LABELS,
     MANIFEST,
@@ -31,7 +31,7 @@ from progan.data.pool import in_order
 from progan.data.sources import Entry, Raw, Source
 from progan.data.tars import SHARD_BYTES, TarSet, save_array
 from progan.files import write_jsonl, write_text
-from progan.types import ConfigError, DataError
+from progan.types import MIN_RESOLUTION, ConfigError, DataError, resolutions_up_to
 
 Progress = Callable[[int, int, int], None]  # pictures done, of all, rejected so far
 
@@ -57,13 +57,13 @@ def prepare(
     max_rejects: float = 0.01,
     progress: Progress = lambda done, total, rejected: None,
 ) -> Manifest:
-    """Make the prepared set `out` at SMALLEST, ..., `resolution` px; a complete one of the same request is kept.
+    """Make the prepared set `out` at MIN_RESOLUTION, ..., `resolution` px; a complete one of the same request is kept.
 
     limit: only the first so many pictures. shard_bytes: a shard is closed once it is this large.
     max_rejects: the share of pictures that may be unusable. An interrupted call leaves nothing at `out`.
     DataError: `out` holds something else, too many pictures are unusable, a class has none.
     """
-    sizes = resolutions_up_to(resolution)
+    sizes = _checked_resolutions(resolution)
     for name, value in (("limit", limit), ("workers", workers)):
         if value is not None and value < 1:
             raise ConfigError(f"{name}: {value} is not at least 1")
@@ -79,11 +79,11 @@ def prepare(
     return Manifest.load(out)
 
 
-def resolutions_up_to(resolution: int) -> tuple[int, ...]:
-    """SMALLEST, ..., `resolution`. ConfigError unless it is a power of two of at least SMALLEST."""
-    if resolution < SMALLEST or resolution & (resolution - 1):
-        raise ConfigError(f"resolution: {resolution} is not a power of two of at least {SMALLEST}, such as 64 or 1024")
-    return tuple(2**power for power in range(SMALLEST.bit_length() - 1, resolution.bit_length()))
+def _checked_resolutions(resolution: int) -> tuple[int, ...]:
+    if resolution < MIN_RESOLUTION or resolution & (resolution - 1):
+        rule = f"not a power of two of at least {MIN_RESOLUTION}, such as 64 or 1024"
+        raise ConfigError(f"resolution: {resolution} is {rule}")
+    return resolutions_up_to(resolution)
 
 
 def _kept(manifest: Manifest, request: dict[str, str | int | None]) -> Manifest:

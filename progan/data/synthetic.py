@@ -16,9 +16,9 @@ from progan.data.painting.canvas import Planes
 from progan.data.painting.casting import draw_parameters
 from progan.data.painting.parameters import FaceParameters
 from progan.data.painting.portrait import paint
-from progan.types import ConfigError
+from progan.types import MIN_RESOLUTION, ConfigError
 
-SMALLEST, LARGEST = 4, 1024  # resolutions in pixels
+LARGEST = 1024  # pixels
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,10 @@ def draw_face(seed: int, index: int, resolution: int) -> Face:
 
 def paint_face(parameters: FaceParameters, resolution: int) -> NDArray[np.uint8]:
     """HWC uint8 RGB picture of a face, painted larger and averaged down. Raises ConfigError outside 4 .. 1024 px."""
-    if not SMALLEST <= resolution <= LARGEST:
-        raise ConfigError(f"resolution {resolution}: painted faces are {SMALLEST} to {LARGEST} pixels wide; choose one")
+    if not MIN_RESOLUTION <= resolution <= LARGEST:
+        raise ConfigError(
+            f"resolution {resolution}: painted faces are {MIN_RESOLUTION} to {LARGEST} pixels wide; choose one"
+        )
     planes = _averaged(paint(parameters, resolution * _block(resolution)), _block(resolution))
     return np.ascontiguousarray((planes.transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8))
 

@@ -14,7 +14,7 @@ def decay(batch: int, images_seen: int, half_life_kimg: float, ramp_up: float | 
     half_life = half_life_kimg * 1000
     if ramp_up is not None:
         half_life = min(half_life, ramp_up * images_seen)
-    return 0.5 ** (batch / max(half_life, 1e-8))
+    return float(0.5 ** (batch / max(half_life, 1e-8)))
 
 
 def averaged_copy(network: nn.Module) -> nn.Module:

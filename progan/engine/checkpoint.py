@@ -27,18 +27,18 @@ def load_checkpoint(training: Training, path: Path) -> None:
         _make_room_for_moments(name, player, stored)
         player.scaler.load_state_dict(facts["scalers"][name])
     expected = _tensors(training)
-    if expected.keys() != stored.keys():
-        odd = min(expected.keys() ^ stored.keys())
+    if _shapes(expected) != _shapes(stored):
+        odd = min(_shapes(expected) ^ _shapes(stored))[0]
         raise DataError(f"{path}: does not fit these settings (tensor {odd}); start a new run with --run")
     with torch.no_grad():
-        for name, tensor in expected.items():
-            tensor.copy_(stored[name])
+        for key, tensor in expected.items():
+            tensor.copy_(stored[key])
     training.images_seen, training.stage = facts["images_seen"], facts["stage"]
 
 
 def _tensors(training: Training) -> dict[str, Tensor]:
     """Every tensor of the state, by a name that tells whose it is."""
-    tensors = {f"average.{name}": tensor for name, tensor in training.average.state_dict().items()}
+    tensors = {f"average.{key}": tensor for key, tensor in training.average.state_dict().items()}
     for name, player in training.players.items():
         tensors |= {f"{name}.{key}": tensor for key, tensor in player.network.state_dict().items()}
         tensors |= {f"{name}-objective.{key}": tensor for key, tensor in player.objective.state_dict().items()}
@@ -46,6 +46,10 @@ def _tensors(training: Training) -> dict[str, Tensor]:
             moments = player.optimizer.state.get(parameter, {})
             tensors |= {f"{name}-optimizer.{key}.{moment}": tensor for moment, tensor in moments.items()}
     return tensors
+
+
+def _shapes(tensors: dict[str, Tensor]) -> set[tuple[str, tuple[int, ...]]]:
+    return {(name, tuple(tensor.shape)) for name, tensor in tensors.items()}
 
 
 def _make_room_for_moments(name: str, player: Player, stored: dict[str, Tensor]) -> None:

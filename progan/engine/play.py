@@ -89,7 +89,7 @@ def update(player: Player, game: Callable[[float], Round], world: World, device:
     with precision(player.precision, device):
         losses = player.objective(game(player.scaler.get_scale()))
     player.optimizer.zero_grad(set_to_none=True)
-    player.scaler.scale(torch.stack(list(losses.values())).sum()).backward()
+    torch.autograd.backward(player.scaler.scale(torch.stack(list(losses.values())).sum()))
     average_gradients(player.network.parameters(), world)
     player.scaler.step(player.optimizer)
     player.scaler.update()

@@ -18,7 +18,7 @@ from progan.losses.objective import Round
 from progan.random import generator
 from progan.sampling.latents import draw_labels, draw_latents
 from progan.schedule import Phase
-from progan.systems.system import Play, System, set_phase
+from progan.systems.system import Play, Role, System, set_phase
 from progan.types import Batch, TrainingError
 
 
@@ -38,7 +38,7 @@ class Training:
     """Everything that changes while training; with the settings, all that is needed to go on."""
 
     system: System
-    players: dict[str, Player]
+    players: dict[Role, Player]
     average: nn.Module  # of the generator
     images_seen: int = 0
     stage: int = 0  # index of the schedule's stage the optimizers' moments belong to
@@ -167,7 +167,8 @@ def _play(training: Training, play: Play, phase: Phase, reals: RealImages, rules
     def game(score_scale: float) -> Round:
         fake = _fake_batch(training, play, phase, rules)
         uniform = partial(_uniform, rules, training.images_seen, phase.batch, share)
-        return Round(system.discriminator, real, fake, phase.batch, training.images_seen, uniform, score_scale)
+        clock = (phase.batch, training.images_seen)
+        return Round(system.discriminator, real, fake, *clock, uniform, score_scale, system.joint)
 
     with playing(player.network, against=opponent):
         return update(player, game, rules.world, rules.device)

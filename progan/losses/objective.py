@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from progan.types import Batch, Verdict
@@ -24,6 +25,7 @@ class Round:
         images_seen: int,  # before this round
         uniform: Callable[[str], Tensor],  # stream name -> N numbers in [0, 1), this rank's share of the global draw
         score_scale: float = 1.0,  # loss scale of fp16; gradients of scores are taken of the scaled score
+        joint: bool = False,  # whether the discriminator may judge reals and fakes in one call
     ) -> None:
         self.discriminator = discriminator
         self._real = real
@@ -32,6 +34,7 @@ class Round:
         self.images_seen = images_seen
         self.uniform = uniform
         self.score_scale = score_scale
+        self._judges_jointly = joint and real is not None
 
     @property
     def real(self) -> Batch:
@@ -41,11 +44,21 @@ class Round:
 
     @cached_property
     def on_real(self) -> Verdict:
-        return self.discriminator(self.real.images, self.real.labels)
+        return self._joint[0] if self._judges_jointly else self._judge(self.real)
 
     @cached_property
     def on_fake(self) -> Verdict:
-        return self.discriminator(self.fake.images, self.fake.labels)
+        return self._joint[1] if self._judges_jointly else self._judge(self.fake)
+
+    @cached_property
+    def _joint(self) -> tuple[Verdict, Verdict]:
+        """Of reals and fakes in one call, which takes less time than two."""
+        images = torch.cat([self.real.images, self.fake.images.to(self.real.images.dtype)])
+        verdict = self._judge(Batch(images, torch.cat([self.real.labels, self.fake.labels])))
+        return verdict.part(slice(len(self.real.labels))), verdict.part(slice(len(self.real.labels), None))
+
+    def _judge(self, batch: Batch) -> Verdict:
+        return self.discriminator(batch.images, batch.labels)
 
     def every(self, rounds: int) -> bool:
         """Whether a term evaluated once in so many rounds is due: a function of the clock, so a resume keeps it."""

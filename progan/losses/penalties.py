@@ -33,8 +33,9 @@ class GradientPenalty(Term):
         real, fake = game.real.images, game.fake.images
         weight = game.uniform("mixing").view(-1, 1, 1, 1)
         mix = torch.lerp(real.float(), fake.float(), weight)
-        norm = score_gradient(game, mix, game.real.labels).flatten(1).norm(dim=1)
-        return (norm - self.target).square().mean()
+        norm = torch.linalg.vector_norm(score_gradient(game, mix, game.real.labels), dim=(1, 2, 3))
+        excess: Tensor = norm - self.target
+        return excess.square().mean()
 
 
 class R1(Term):

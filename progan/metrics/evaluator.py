@@ -68,17 +68,24 @@ class Evaluator:
         obstacles = ((spec, self._obstacle(spec)) for spec in self._defined(resolution))
         return [f"{spec.name}: left out: {obstacle}" for spec, obstacle in obstacles if obstacle]
 
+    def result_names(self, resolution: int) -> list[str]:
+        """The names of the records `measure` gives at `resolution` px."""
+        return [self._identity(spec)[0] for spec in self._measurable(resolution)]
+
     def measure(self, fake: ImageDraw, resolution: int, progress: Progress | None = None) -> list[dict[str, Any]]:
         """Records of all metrics that can be measured of images of `resolution` px, in the order of the names.
 
         `fake` draws images that are independent of one another, labels included. DataError when a value is not finite.
         """
         tell = progress or (lambda line: None)
-        specs = [spec for spec in self._defined(resolution) if self._obstacle(spec) is None]
+        specs = self._measurable(resolution)
         self._prepare_real_sides(specs, resolution, tell)
         spans = {spec: self._span(spec, resolution, "fake", first=0) for spec in specs}
         self._gather(fake, list(spans.values()), f"generated images at {resolution} px", tell)
         return [self._record(spec, resolution, spans.pop(spec), tell) for spec in specs]
+
+    def _measurable(self, resolution: int) -> list[MetricSpec]:
+        return [spec for spec in self._defined(resolution) if self._obstacle(spec) is None]
 
     def _defined(self, resolution: int) -> list[MetricSpec]:
         return [spec for spec in self._specs if resolution >= spec.row.minimum_resolution]

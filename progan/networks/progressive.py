@@ -4,6 +4,8 @@ Every layer exists from the start; `set_growth(resolution, fade)` says which of 
 same parameters at any moment of training, and the average of the generator needs no special care while growing.
 """
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,19 +15,12 @@ from progan.nn.equalized import SQRT2, EqualizedConv2d, EqualizedLinear
 from progan.nn.minibatch import MinibatchStddev
 from progan.nn.norm import PixelNorm
 from progan.nn.resample import downsample, upsample
-from progan.types import Verdict
-
-MIN_RESOLUTION = 4
+from progan.types import MIN_RESOLUTION, Verdict, resolutions_up_to
 
 
 def feature_maps(resolution: int, base: int, maximum: int) -> int:
     """min(base / 2^(r-1), maximum) at resolution 2^r; the paper's networks have base 8192 and maximum 512."""
     return max(1, min(2 * base // resolution, maximum))
-
-
-def resolutions_up_to(resolution: int) -> list[int]:
-    """4, 8, ... `resolution`."""
-    return [MIN_RESOLUTION << step for step in range((resolution // MIN_RESOLUTION).bit_length())]
 
 
 def _activate(x: Tensor) -> Tensor:
@@ -64,7 +59,8 @@ class GeneratorBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(_activate(self.conv0(x)))
-        return self.norm(_activate(self.conv1(x)))
+        normalized: Tensor = self.norm(_activate(self.conv1(x)))
+        return normalized
 
 
 class GeneratorStem(nn.Module):
@@ -81,7 +77,8 @@ class GeneratorStem(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         x = self.dense(latents).view(len(latents), -1, MIN_RESOLUTION, MIN_RESOLUTION)
         x = self.norm(_activate(x + self.bias.to(x.dtype)))
-        return self.norm(_activate(self.conv(x)))
+        normalized: Tensor = self.norm(_activate(self.conv(x)))
+        return normalized
 
 
 class ProgressiveGenerator(Growing):
@@ -106,7 +103,7 @@ class ProgressiveGenerator(Growing):
         self.normalize_latent = PixelNorm()
         maps = [feature_maps(resolution, base, maximum) for resolution in resolutions_up_to(max_resolution)]
         self.stem = GeneratorStem(latent_dim + num_classes, maps[0], pixel_norm)
-        self.blocks = nn.ModuleList(GeneratorBlock(m, n, pixel_norm) for m, n in zip(maps, maps[1:], strict=False))
+        self.blocks = nn.ModuleList(GeneratorBlock(m, n, pixel_norm) for m, n in itertools.pairwise(maps))
         self.to_rgb = nn.ModuleList(EqualizedConv2d(m, channels, 1, gain=1) for m in maps)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
@@ -167,7 +164,7 @@ class ProgressiveDiscriminator(Growing):
         self.num_classes = num_classes
         maps = [feature_maps(resolution, base, maximum) for resolution in resolutions_up_to(max_resolution)]
         self.from_rgb = nn.ModuleList(EqualizedConv2d(channels, m, 1) for m in maps)
-        self.blocks = nn.ModuleList(DiscriminatorBlock(n, m) for m, n in zip(maps, maps[1:], strict=False))
+        self.blocks = nn.ModuleList(DiscriminatorBlock(n, m) for m, n in itertools.pairwise(maps))
         self.head = DiscriminatorHead(maps[0], num_classes, group)
 
     def forward(self, images: Tensor, labels: Tensor) -> Verdict:

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 class MinibatchStddev(nn.Module):
     """NCHW -> N(C+1)HW: one more map with the standard deviation within each group (section 3).
 
-    The standard deviation over the `group` consecutive samples (fp32, + 1e-8 under the root) is averaged over C, H and W
-    to one number for each group. A batch smaller than `group` is one group; otherwise `group` must divide the batch.
+    The standard deviation over the `group` consecutive samples (fp32, + 1e-8 under the root) is averaged over C, H and
+    W to one number for each group. A batch smaller than `group` is one group; otherwise `group` must divide the batch.
     """
 
     def __init__(self, group: int = 4) -> None:
@@ -19,6 +19,7 @@ class MinibatchStddev(nn.Module):
         n, _, h, w = x.shape
         group = min(self.group, n)
         grouped = x.float().reshape(n // group, group, -1)
-        deviation = torch.sqrt(grouped.var(dim=1, unbiased=False) + 1e-8)
-        statistic = deviation.mean(dim=1).repeat_interleave(group).to(x.dtype)
+        # Not Tensor.var, which is many times slower over a dimension that is not the last.
+        variance = (grouped - grouped.mean(dim=1, keepdim=True)).square().mean(dim=1)
+        statistic = torch.sqrt(variance + 1e-8).mean(dim=1).repeat_interleave(group).to(x.dtype)
         return torch.cat([x, statistic.view(n, 1, 1, 1).expand(n, 1, h, w)], dim=1)

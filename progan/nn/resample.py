@@ -1,7 +1,7 @@
 """Doubling and halving of resolution, as the published recipe does both.
 
-Next to a 3x3 convolution they fuse with it into one strided convolution with 4x4 taps: the same function up to rounding,
-with 4 taps for each pixel of the larger image in place of 9 (official code of arXiv 1710.10196).
+Next to a 3x3 convolution they fuse with it into one strided convolution with 4x4 taps: the same function up to
+rounding, with 4 taps for each pixel of the larger image in place of 9 (official code of arXiv 1710.10196).
 """
 
 from torch import Tensor

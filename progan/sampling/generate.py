@@ -19,7 +19,7 @@ def to_uint8(images: Tensor) -> Tensor:
 def generate(generator: nn.Module, latents: Tensor, labels: Tensor) -> Tensor:
     """Images N3RR uint8 on the CPU, of latents and labels on the CPU, computed on the generator's device in fp32."""
     device = next(generator.parameters()).device
-    chunks = zip(latents.split(BLOCK), labels.split(BLOCK), strict=True)
+    chunks = zip(torch.split(latents, BLOCK), torch.split(labels, BLOCK), strict=True)
     return torch.cat([to_uint8(generator(z.to(device), y.to(device))).cpu() for z, y in chunks])
 
 

@@ -30,6 +30,7 @@ class System:
     latent_dim: int
     num_classes: int = 0
     order: tuple[Role, ...] = ("discriminator", "generator")  # the plays of a round
+    joint: bool = True  # D may judge reals and fakes in one call: its layers keep samples (or groups of them) apart
     group: int = 1  # consecutive samples a layer treats together: a rank's share of a batch must be a multiple
 
     @property

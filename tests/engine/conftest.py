@@ -1,0 +1,62 @@
+"""A small progan on random images, as every engine test trains it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from progan.distributed import World
+from progan.engine.play import OptimConfig
+from progan.engine.train import Rules, Training, start
+from progan.random import generator
+from progan.schedule import Progressive, ProgressiveConfig
+from progan.systems import build
+from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
+from progan.types import Batch, DataSpec
+
+RESOLUTION = 8
+DATA = DataSpec(resolutions=(4, 8), count=64, classes=(), fingerprint="none")
+
+
+class RandomImages:
+    """Real images that are a function of their position."""
+
+    def batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
+        draw = generator(0, f"images-{resolution}", position)
+        images = torch.randint(0, 256, (count, 3, resolution, resolution), dtype=torch.uint8, generator=draw)
+        return Batch(images[part], torch.full((count,), -1)[part])
+
+
+@dataclass(frozen=True)
+class Setup:
+    config: ProganConfig
+    schedule: Progressive
+    optim: OptimConfig
+    rules: Rules
+    data: DataSpec = DATA
+
+    def fresh(self) -> Training:
+        torch.manual_seed(0)
+        return start(build(self.config, self.data, RESOLUTION), self.optim)
+
+
+@pytest.fixture
+def reals() -> RandomImages:
+    return RandomImages()
+
+
+@pytest.fixture
+def setup() -> Callable[..., Setup]:
+    def make(loss: str = "wgan-gp", tick: int = 64, world: World | None = None, **optim: object) -> Setup:
+        chosen = WassersteinLoss() if loss == "wgan-gp" else LogisticR1Loss(every=2)
+        config = ProganConfig(latent_dim=8, maps_base=32, maps_max=8, loss=chosen)
+        # 64 images at 4 px, 96 fading to 8 px, 64 stable.
+        growing = ProgressiveConfig(
+            resolution=RESOLUTION, fade_kimg=0.096, stable_kimg=0.064, batch={4: 16, 8: 8}, lr={8: 0.002}
+        )
+        settings = OptimConfig(ema_half_life_kimg=0.05, **optim)
+        rules = Rules(0, settings, True, tick, world or World(), torch.device("cpu"))
+        return Setup(config, Progressive(growing, settings.lr), settings, rules)
+
+    return make

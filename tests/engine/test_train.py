@@ -1,0 +1,181 @@
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from progan.distributed import World
+from progan.engine.average import decay
+from progan.engine.checkpoint import load_checkpoint, save_checkpoint
+from progan.engine.play import playing, precision
+from progan.engine.train import RealImages, Training, train
+from progan.types import Batch, DataError, TrainingError
+
+
+def _weights(training: Training) -> dict[str, Tensor]:
+    networks = {"average": training.average, **training.system.networks}
+    return {f"{role}.{name}": t.clone() for role, net in networks.items() for name, t in net.state_dict().items()}
+
+
+def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def _run(setup: Any, reals: RealImages, training: Training | None = None, until: int | None = None) -> Training:
+    training = training or setup.fresh()
+    for tick in train(training, setup.schedule, reals, setup.rules):
+        if until is not None and tick.images_seen >= until:
+            break
+    return training
+
+
+@pytest.mark.parametrize("loss", ["wgan-gp", "logistic-r1"])
+@pytest.mark.parametrize("precision_name", ["fp32", "bf16"])
+def test_resuming_in_mid_fade_equals_the_undisturbed_run_bit_for_bit(
+    setup: Callable[..., Any], reals: RealImages, tmp_path: Path, loss: str, precision_name: str
+) -> None:
+    chosen = setup(loss, tick=32, precision=precision_name)
+    undisturbed = _run(chosen, reals)
+    first = _run(chosen, reals, until=96)
+    assert 0 < first.average.fade < 1
+    save_checkpoint(first, tmp_path / "checkpoint.safetensors")
+    second = chosen.fresh()
+    load_checkpoint(second, tmp_path / "checkpoint.safetensors")
+    assert second.images_seen == 96
+    assert _equal(_weights(_run(chosen, reals, second)), _weights(undisturbed))
+
+
+def test_resuming_where_a_stage_begins_resets_the_optimizers_once(
+    setup: Callable[..., Any], reals: RealImages, tmp_path: Path
+) -> None:
+    chosen = setup(tick=32)
+    undisturbed = _run(chosen, reals)
+    first = _run(chosen, reals, until=64)
+    save_checkpoint(first, tmp_path / "checkpoint.safetensors")
+    second = chosen.fresh()
+    load_checkpoint(second, tmp_path / "checkpoint.safetensors")
+    assert _equal(_weights(_run(chosen, reals, second)), _weights(undisturbed))
+
+
+def test_optimizers_are_reset_where_a_fade_starts_and_ends_and_only_there(
+    setup: Callable[..., Any], reals: RealImages
+) -> None:
+    chosen = setup(tick=8)
+    steps = {}
+    training = chosen.fresh()
+    for tick in train(training, chosen.schedule, reals, chosen.rules):
+        state = training.players["generator"].optimizer.state[training.system.generator.stem.bias]
+        steps[tick.images_seen] = int(state["step"].item())
+    assert steps[64] == 4
+    assert [steps[seen] for seen in (72, 80, 160, 168, 224)] == [1, 2, 12, 1, 8]
+
+
+def test_without_the_reset_the_moments_live_on(setup: Callable[..., Any], reals: RealImages) -> None:
+    training = _run(setup(reset_at_fade=False), reals)
+    state = training.players["generator"].optimizer.state[training.system.generator.stem.bias]
+    assert int(state["step"].item()) == 4 + 12 + 8
+
+
+def test_ticks_cover_every_image_once_and_end_with_their_stage(setup: Callable[..., Any], reals: RealImages) -> None:
+    chosen = setup(tick=50)
+    ticks = list(train(chosen.fresh(), chosen.schedule, reals, chosen.rules))
+    assert sum(tick.images for tick in ticks) == ticks[-1].images_seen == 224
+    assert {64, 160, 224} <= {tick.images_seen for tick in ticks}
+    assert all(tick.losses.keys() == ticks[0].losses.keys() for tick in ticks)
+    assert set(ticks[0].losses) == {
+        "discriminator/wasserstein",
+        "discriminator/gradient_penalty",
+        "discriminator/drift",
+        "generator/wasserstein",
+    }
+
+
+def test_where_the_ticks_fall_does_not_change_the_training(setup: Callable[..., Any], reals: RealImages) -> None:
+    assert _equal(_weights(_run(setup(tick=8), reals)), _weights(_run(setup(tick=1000), reals)))
+
+
+def test_stopping_between_ticks_and_going_on_changes_nothing(setup: Callable[..., Any], reals: RealImages) -> None:
+    chosen = setup(tick=1000)
+    training, calls = chosen.fresh(), iter([False] * 6 + [True] * 9)
+    ticks = list(train(training, chosen.schedule, reals, chosen.rules, lambda: next(calls)))
+    assert ticks[-1].stopped
+    assert ticks[-1].images_seen < 224
+    assert _equal(_weights(_run(chosen, reals, training)), _weights(_run(chosen, reals)))
+
+
+def test_the_average_is_that_of_the_generator_before_each_round(setup: Callable[..., Any], reals: RealImages) -> None:
+    chosen = setup(tick=16)
+    training = chosen.fresh()
+    before = [training.system.generator.stem.bias.detach().clone()]
+    for tick in train(training, chosen.schedule, reals, chosen.rules):
+        if tick.images_seen == 64:
+            break
+        before.append(training.system.generator.stem.bias.detach().clone())
+    expected = before[0].clone()
+    for bias in before:
+        expected = torch.lerp(expected, bias, 1 - 0.5 ** (16 / 50))
+    torch.testing.assert_close(training.average.stem.bias, expected)
+
+
+def test_the_decay_halves_the_past_after_the_half_life_at_any_batch() -> None:
+    assert decay(32, 10**6, 10, None) ** (10_000 / 32) == pytest.approx(0.5)
+    assert decay(512, 10**6, 10, None) ** (10_000 / 512) == pytest.approx(0.5)
+    assert decay(100, 2000, 10, 0.05) == pytest.approx(0.5)
+    assert decay(32, 0, 10, 0.05) == 0
+    assert decay(32, 10**6, 0, None) == 0
+
+
+def test_a_term_that_is_not_finite_stops_the_run_naming_term_and_images(
+    setup: Callable[..., Any], reals: RealImages
+) -> None:
+    chosen = setup(tick=64)
+    training = chosen.fresh()
+
+    def poisoned(resolution: int, position: int, count: int, part: slice) -> Batch:
+        if position >= 32:
+            with torch.no_grad():
+                training.system.discriminator.head.output.weight.fill_(float("inf"))
+        return reals.batch(resolution, position, count, part)
+
+    poison = type("Poison", (), {"batch": staticmethod(poisoned)})()
+    with pytest.raises(TrainingError, match=r"discriminator/wasserstein is not finite at 32 images"):
+        list(train(training, chosen.schedule, poison, chosen.rules))
+
+
+def test_playing_freezes_the_opponent_and_restores_it() -> None:
+    player, opponent = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    opponent.bias.requires_grad_(False)
+    with contextlib.suppress(RuntimeError), playing(player, against=opponent):
+        assert not opponent.weight.requires_grad
+        raise RuntimeError
+    assert opponent.weight.requires_grad
+    assert not opponent.bias.requires_grad
+
+
+def test_bf16_runs_the_networks_in_bf16_and_keeps_weights_and_penalty_in_fp32(
+    setup: Callable[..., Any], reals: RealImages
+) -> None:
+    training = _run(setup(precision="bf16"), reals)
+    assert all(p.dtype == torch.float32 for p in training.system.generator.parameters())
+    with precision("bf16", torch.device("cpu")):
+        assert training.system.generator(torch.randn(2, 8), torch.full((2,), -1)).dtype == torch.bfloat16
+
+
+def test_the_shares_of_any_world_are_the_global_batch_in_order() -> None:
+    batch = list(range(16))
+    for size in (1, 2, 4):
+        assert [image for rank in range(size) for image in batch[World(rank, size).share(16)]] == batch
+
+
+def test_a_checkpoint_of_other_networks_is_refused(
+    setup: Callable[..., Any], reals: RealImages, tmp_path: Path
+) -> None:
+    chosen = setup()
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(_run(chosen, reals, until=64), path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match="not a readable progan checkpoint"):
+        load_checkpoint(chosen.fresh(), path)

@@ -1,0 +1,142 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from progan.losses.adversarial import (
+    Drift,
+    LogisticDiscriminator,
+    LogisticGenerator,
+    WassersteinCritic,
+    WassersteinGenerator,
+)
+from progan.losses.auxiliary import ClassLabel
+from progan.losses.objective import Objective, Round, Weighted
+from progan.losses.penalties import R1, GradientPenalty
+from progan.networks.progressive import ProgressiveDiscriminator
+from progan.types import Batch, Verdict
+
+
+def _round(score_scale: float = 1.0, images_seen: int = 0, double: bool = True) -> tuple[Round, torch.nn.Module]:
+    torch.manual_seed(0)
+    discriminator = ProgressiveDiscriminator(8, base=32, maximum=4).to(torch.float64 if double else torch.float32)
+    labels = torch.full((4,), -1)
+    dtype = torch.float64 if double else torch.float32
+    real, fake = (Batch(torch.randn(4, 3, 8, 8, dtype=dtype), labels) for _ in range(2))
+    uniform = torch.rand(4, dtype=dtype)
+    return Round(discriminator, real, fake, 4, images_seen, lambda stream: uniform, score_scale), discriminator
+
+
+def _numeric_gradient(discriminator: torch.nn.Module, images: Tensor, step: float = 1e-3) -> Tensor:
+    """Central differences of the summed score (fp32: the penalty takes its images to fp32)."""
+    gradient = torch.zeros_like(images)
+    flat, out = images.reshape(-1), gradient.view(-1)
+    labels = torch.full((len(images),), -1)
+    for index in range(flat.numel()):
+        values = []
+        for sign in (1, -1):
+            moved = flat.clone()
+            moved[index] += sign * step
+            values.append(discriminator(moved.view_as(images), labels).score.sum())
+        out[index] = (values[0] - values[1]) / (2 * step)
+    return gradient
+
+
+@torch.no_grad()
+def _reference_mix(game: Round) -> Tensor:
+    weight = game.uniform("mixing").view(-1, 1, 1, 1)
+    return game.real.images + weight * (game.fake.images - game.real.images)
+
+
+def test_gradient_penalty_agrees_with_finite_differences() -> None:
+    game, discriminator = _round(double=False)
+    with torch.no_grad():
+        reference = _numeric_gradient(discriminator.double(), _reference_mix(game).double(), 1e-6)
+        expected = (reference.flatten(1).norm(dim=1) - 1).square().mean()
+    discriminator.float()
+    torch.testing.assert_close(GradientPenalty()(game), expected.float(), rtol=1e-4, atol=1e-5)
+
+
+def test_r1_agrees_with_finite_differences_and_with_its_heuristic_weight() -> None:
+    game, discriminator = _round(double=False)
+    with torch.no_grad():
+        reference = _numeric_gradient(discriminator.double(), game.real.images.double(), 1e-6)
+        power = reference.square().flatten(1).sum(dim=1).mean().float()
+    discriminator.float()
+    torch.testing.assert_close(R1(gamma=2.0, every=1)(game), power, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(R1(every=16)(game), 16 * 0.0002 * 64 / 4 / 2 * power, rtol=1e-4, atol=1e-6)
+
+
+def test_the_penalty_reaches_the_weights_as_double_backward_does() -> None:
+    game, discriminator = _round(double=False)
+    GradientPenalty()(game).backward()
+    mine = {name: p.grad.clone() for name, p in discriminator.named_parameters() if p.grad is not None}
+    discriminator.zero_grad()
+    mix = _reference_mix(game).requires_grad_()
+    (gradient,) = torch.autograd.grad(discriminator(mix, game.real.labels).score.sum(), mix, create_graph=True)
+    (gradient.flatten(1).norm(dim=1) - 1).square().mean().backward()
+    assert mine
+    for name, parameter in discriminator.named_parameters():
+        if name in mine and parameter.grad is not None:
+            torch.testing.assert_close(mine[name], parameter.grad)
+
+
+def test_the_penalty_does_not_depend_on_the_loss_scale() -> None:
+    torch.testing.assert_close(
+        GradientPenalty()(_round(1024.0, double=False)[0]), GradientPenalty()(_round(double=False)[0])
+    )
+
+
+def test_lazy_r1_is_zero_between_its_rounds() -> None:
+    assert R1(every=16)(_round(images_seen=4 * 15, double=False)[0]).item() == 0
+    assert R1(every=16)(_round(images_seen=4 * 16, double=False)[0]).item() > 0
+
+
+def _scores(real: list[float], fake: list[float]) -> Round:
+    def discriminator(images: Tensor, labels: Tensor) -> Verdict:
+        return Verdict(images)
+
+    labels = torch.zeros(len(real), dtype=torch.int64)
+    batches = Batch(torch.tensor(real), labels), Batch(torch.tensor(fake), labels)
+    return Round(discriminator, *batches, len(real), 0, lambda stream: torch.zeros(len(real)))
+
+
+def test_adversarial_terms_agree_with_their_formulas() -> None:
+    game = _scores([1.0, 3.0], [0.0, -2.0])
+    assert WassersteinCritic()(game).item() == pytest.approx(-1 - 2)
+    assert WassersteinGenerator()(game).item() == pytest.approx(1)
+    assert Drift()(game).item() == pytest.approx(5)
+    log = lambda value: math.log(1 / (1 + math.exp(-value)))  # noqa: E731
+    discriminator = -(log(1) + log(3)) / 2 - (log(-0.0) + log(2)) / 2
+    assert LogisticDiscriminator()(game).item() == pytest.approx(discriminator)
+    assert LogisticGenerator()(game).item() == pytest.approx(-(log(0) + log(-2)) / 2)
+
+
+def test_class_labels_ignore_the_unlabelled_and_a_batch_without_labels_gives_zero() -> None:
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+
+    def game(labels: list[int]) -> Round:
+        batch = Batch(torch.zeros(2), torch.tensor(labels))
+        return Round(lambda images, labels: Verdict(images, logits), batch, batch, 2, 0, lambda stream: torch.zeros(2))
+
+    expected = torch.nn.functional.cross_entropy(logits[:1], torch.tensor([0]))
+    torch.testing.assert_close(ClassLabel(on_real=False)(game([0, -1])), expected)
+    torch.testing.assert_close(ClassLabel(on_real=True)(game([0, -1])), 2 * expected)
+    assert ClassLabel(on_real=True)(game([-1, -1])).item() == 0
+
+
+def test_an_objective_names_and_weights_its_terms_and_knows_whether_it_reads_reals() -> None:
+    objective = Objective([Weighted("a", WassersteinCritic()), Weighted("b", Drift(), 0.5)])
+    values = objective(_scores([1.0], [0.0]))
+    assert {name: value.item() for name, value in values.items()} == {"a": -1.0, "b": 0.5}
+    assert objective.reads_real
+    assert not Objective([Weighted("a", WassersteinGenerator())]).reads_real
+
+
+def test_judging_reals_and_fakes_in_one_call_gives_the_verdicts_of_two() -> None:
+    game, discriminator = _round(double=False)
+    joint = Round(discriminator, game.real, game.fake, 4, 0, game.uniform, joint=True)
+    torch.testing.assert_close(joint.on_real.score, game.on_real.score)
+    torch.testing.assert_close(joint.on_fake.score, game.on_fake.score)
+    torch.testing.assert_close(joint.on_fake.features, game.on_fake.features)

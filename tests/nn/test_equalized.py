@@ -1,0 +1,67 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from progan.nn.equalized import EqualizedConv2d, EqualizedLinear
+from progan.nn.resample import downsample, upsample
+
+
+def test_equalized_convolution_is_torchs_with_scaled_weights() -> None:
+    layer = EqualizedConv2d(5, 7, 3)
+    nn.init.normal_(layer.bias)
+    reference = nn.Conv2d(5, 7, 3, padding=1)
+    reference.weight.data = layer.weight.data * math.sqrt(2 / (5 * 9))
+    reference.bias.data = layer.bias.data
+    x = torch.randn(2, 5, 8, 8)
+    torch.testing.assert_close(layer(x), reference(x))
+
+
+def test_equalized_linear_is_torchs_with_scaled_weights_and_an_unscaled_bias() -> None:
+    layer = EqualizedLinear(6, 4, gain=1)
+    nn.init.normal_(layer.bias)
+    x = torch.randn(3, 6)
+    torch.testing.assert_close(layer(x), F.linear(x, layer.weight / math.sqrt(6), layer.bias))
+
+
+def test_stored_weights_have_unit_variance_and_biases_start_at_zero() -> None:
+    layer = EqualizedConv2d(64, 64, 3)
+    assert layer.weight.std().item() == pytest.approx(1, abs=0.02)
+    assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_fused_resampling_equals_resampling_and_convolving_apart_with_all_gradients(direction: str) -> None:
+    layer = EqualizedConv2d(3, 5, 3, resample=direction).double()  # type: ignore[arg-type]
+    nn.init.normal_(layer.bias)
+    x = torch.randn(2, 3, 8, 8, dtype=torch.float64, requires_grad=True)
+
+    def apart(x: torch.Tensor) -> torch.Tensor:
+        weight = layer.weight * layer.scale
+        if direction == "up":
+            return F.conv2d(upsample(x), weight, layer.bias, padding=1)
+        return downsample(F.conv2d(x, weight, layer.bias, padding=1))
+
+    fused, plain = layer(x), apart(x)
+    torch.testing.assert_close(fused, plain)
+    inputs = [x, layer.weight, layer.bias]
+    for one, other in zip(
+        torch.autograd.grad(fused.square().sum(), inputs),
+        torch.autograd.grad(plain.square().sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_fused_resampling_has_correct_second_derivatives(direction: str) -> None:
+    layer = EqualizedConv2d(2, 2, 3, resample=direction).double()  # type: ignore[arg-type]
+    x = torch.randn(1, 2, 4, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x, w: _with_weight(layer, x, w), (x, layer.weight))
+
+
+def _with_weight(layer: EqualizedConv2d, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    output: torch.Tensor = torch.func.functional_call(layer, {"weight": weight}, (x,))
+    return output.square()

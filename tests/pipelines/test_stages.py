@@ -1,0 +1,224 @@
+"""The whole path as a user runs it: prepare, train, kill, go on, evaluate, sample, report."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).parents[2]
+TINY = {
+    "seed": 3,
+    "system": {"latent_dim": 8, "maps_base": 64, "maps_max": 8, "loss": {"name": "logistic-r1", "every": 4}},
+    "schedule": {
+        "resolution": 16,
+        "stable_kimg": 0.512,
+        "fade_kimg": 0.256,
+        "batch": {4: 16, 8: 16, 16: 16},
+    },
+    "optim": {"ema_half_life_kimg": 0.2},
+    "cadence": {"tick_kimg": 0.128, "sample_kimg": 0.256, "checkpoint_kimg": 0.256},
+    "evaluation": {"metrics": ["swd1k"], "every_kimg": 1.5},
+}
+
+
+def _command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "pipelines", *map(str, arguments)]
+
+
+def _progan(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(_command(*arguments), cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stages")
+    _progan("prepare", "synthetic", "--out", folder / "data", "--resolution", 16, "--limit", 1100)
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(TINY | {"data": {"path": str(folder / "data")}}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(config: Path) -> Path:
+    directory = config.parent / "undisturbed"
+    _progan("train", config, "--run", directory)
+    return directory
+
+
+def _last(run: Path) -> Path:
+    return max((run / "checkpoints").iterdir())
+
+
+def test_a_run_holds_everything_it_promises(run: Path) -> None:
+    assert _last(run).name == "000002048.safetensors"
+    assert len(list((run / "checkpoints").iterdir())) == 2
+    assert {path.name for path in (run / "snapshots").iterdir()} >= {"000000256.safetensors", "000002048.safetensors"}
+    assert (run / "samples" / "000002048-0016px.png").exists()
+    assert list((run / "tensorboard").iterdir())
+    resolved = yaml.safe_load((run / "config.yaml").read_text())
+    assert resolved["optim"]["beta2"] == 0.99
+    stats = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    assert [record["images_seen"] for record in stats] == sorted(record["images_seen"] for record in stats)
+    assert sum(record["batch"] > 0 for record in stats) == len(stats) >= 16
+
+
+def test_metrics_tell_untrained_from_trained_and_name_their_provenance(run: Path) -> None:
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [record["images_seen"] for record in records] == [0, 1536, 2048]
+    assert records[0]["provenance"]["snapshot"] == "untrained"
+    assert all(record["resolution"] == 16 for record in records)
+    assert len({record["provenance"]["data_fingerprint"] for record in records}) == 1
+
+
+def test_killed_three_times_the_same_command_ends_with_the_same_weights(config: Path, run: Path) -> None:
+    directory = config.parent / "killed"
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    draw = random.Random(time.time_ns())
+    kills = 0
+    for kill in range(3):
+        process = subprocess.Popen(
+            _command("train", config, "--run", directory), cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+        )
+        # Past the first checkpoint of this attempt's stretch, then at a random moment.
+        deadline = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            seen = [int(path.name[:9]) for path in (directory / "checkpoints").glob("[0-9]*")]
+            if seen and max(seen) >= 256 * (2 * kill + 1):
+                break
+            time.sleep(0.02)
+        time.sleep(draw.random() * 0.5)
+        kills += process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert kills
+    _progan("train", config, "--run", directory)
+    one, other = load_file(_last(directory)), load_file(_last(run))
+    assert one.keys() == other.keys()
+    assert all(one[name].equal(other[name]) for name in one)
+    assert _metric_values(directory) == _metric_values(run)
+    assert _images_seen(directory) == _images_seen(run)
+
+
+def _metric_values(run: Path) -> list[tuple[int, float]]:
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [(record["images_seen"], record["value"]) for record in map(json.loads, lines)]
+
+
+def _images_seen(run: Path) -> list[int]:
+    return [json.loads(line)["images_seen"] for line in (run / "stats.jsonl").read_text().splitlines()]
+
+
+def test_a_termination_signal_saves_and_the_same_command_goes_on(config: Path, run: Path) -> None:
+    directory = config.parent / "stopped"
+    process = subprocess.Popen(
+        _command("train", config, "--run", directory),
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "kimg  4 px" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    output = process.stdout.read()
+    assert process.wait() == 128 + signal.SIGTERM
+    assert "the same command goes on" in output
+    _progan("train", config, "--run", directory)
+    one, other = load_file(_last(directory)), load_file(_last(run))
+    assert all(one[name].equal(other[name]) for name in one)
+
+
+def test_a_finished_run_is_left_as_it_is(config: Path, run: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
+    _progan("train", config, "--run", run)
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")} == before
+
+
+def test_changed_settings_are_refused_for_a_begun_run_but_cadence_may_change(config: Path, run: Path) -> None:
+    done = _progan("train", config, "--run", run, "optim.lr=0.5", code=2)
+    assert "optim.lr was 0.001, now 0.5" in done.stderr
+    _progan("train", config, "--run", run, "cadence.sample_kimg=1")
+
+
+def test_evaluating_again_gives_the_same_number_and_measures_nothing_twice(run: Path) -> None:
+    assert "measured already" in _progan("evaluate", run).stdout
+    metrics = run / "metrics.jsonl"
+    lines = metrics.read_text().splitlines(keepends=True)
+    metrics.write_text("".join(lines[:-1]))
+    _progan("evaluate", run)
+    again, before = (json.loads(line) for line in (metrics.read_text().splitlines()[-1], lines[-1]))
+    assert again["value"] == before["value"]
+    assert again["floor"] == before["floor"]
+
+
+def test_the_sample_command_writes_a_grid_or_single_images(run: Path, tmp_path: Path) -> None:
+    _progan("sample", run, "--out", tmp_path / "grid.png", "--count", 6, "--columns", 3)
+    _progan("sample", max((run / "snapshots").iterdir()), "--out", tmp_path / "images", "--count", 3)
+    assert (tmp_path / "grid.png").exists()
+    assert len(list((tmp_path / "images").glob("*.png"))) == 3
+
+
+def test_the_report_is_written(run: Path) -> None:
+    _progan("report", run)
+    assert "swd1k" in (run / "report.html").read_text()
+    assert "swd1k" in (run / "report.md").read_text()
+
+
+def test_a_dry_run_shows_phases_and_sizes_and_trains_nothing(config: Path) -> None:
+    directory = config.parent / "dry"
+    output = _progan("train", config, "--run", directory, "--dry-run").stdout
+    assert "0 to 1" in output
+    assert "generator:" in output
+    assert "ema_half_life_kimg: 0.2" in output
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "configs/quickstart.yaml", "optim.lrr=1"], "optim.lrr: unknown key; did you mean optim.lr?"),
+        (["train", "configs/none.yaml"], "configs/none.yaml: no such config file"),
+        (["train", "configs/quickstart.yaml", "data.path=nowhere"], "nowhere: not a prepared set"),
+        (["report", "nowhere"], "nowhere"),
+        (["evaluate", "nowhere"], "nowhere: not a run directory"),
+        (["sample", "nowhere"], "nowhere"),
+        (["prepare", "nowhere", "--out", "never"], "nowhere"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(arguments: list[str], message: str) -> None:
+    done = _progan(*arguments, code=2)
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optim.precision=fp16", "fp16 needs a GPU"),
+        ("schedule.resolution=32", "32 px is not in the prepared data"),
+        ("schedule.batch.8=6", "6 is not a multiple of 4"),
+    ],
+)
+def test_combinations_that_cannot_work_are_refused_before_training(config: Path, override: str, message: str) -> None:
+    directory = config.parent / "refused"
+    assert message in _progan("train", config, "--run", directory, override, code=2).stderr
+    assert not (directory / "checkpoints").exists()
+
+
+def test_versions_and_help_are_given_without_importing_torch() -> None:
+    assert _progan("--version").stdout.startswith("progan ")
+    code = "import sys; import pipelines.__main__; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

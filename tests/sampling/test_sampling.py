@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from progan.networks.progressive import ProgressiveGenerator
+from progan.sampling.generate import image_sequence, to_uint8
+from progan.sampling.grids import grid_shape, save_sheet, tile
+from progan.sampling.latents import draw_labels, grid_labels
+
+
+def test_the_nth_image_does_not_depend_on_how_the_sequence_is_cut() -> None:
+    torch.manual_seed(0)
+    draw = image_sequence(ProgressiveGenerator(8, 8, base=32, maximum=8), 0, 8, 0)
+    whole = draw(0, 150)
+    assert torch.equal(torch.cat([draw(0, 10), draw(10, 100), draw(110, 40)]), whole)
+    assert len({image.numpy().tobytes() for image in whole}) == 150
+
+
+def test_floats_become_the_nearest_byte_and_are_clipped() -> None:
+    values = torch.tensor([-2.0, -1.0, -0.001, 0.0, 0.999, 1.0, 3.0])
+    assert to_uint8(values).tolist() == [0, 0, 127, 128, 255, 255, 255]
+
+
+def test_every_byte_survives_the_way_into_the_network_and_back() -> None:
+    from progan.data.images import to_reals
+
+    pixels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    assert torch.equal(to_uint8(to_reals(pixels)), pixels)
+
+
+def test_a_sheet_shows_the_images_row_by_row(tmp_path: Path) -> None:
+    images = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1).expand(5, 3, 2, 2)
+    sheet = tile(images, columns=2)
+    assert sheet[::2, ::2, 0].tolist() == [[0, 1], [2, 3], [4, 0]]
+    save_sheet(sheet, tmp_path / "sheet.png")
+    assert Image.open(tmp_path / "sheet.png").size == (4, 6)
+
+
+@pytest.mark.parametrize(("resolution", "shape"), [(4, (8, 16)), (128, (8, 16)), (256, (4, 8)), (1024, (1, 2))])
+def test_grids_of_large_images_have_fewer(resolution: int, shape: tuple[int, int]) -> None:
+    assert grid_shape(resolution) == shape
+
+
+def test_labels_are_uniform_over_the_classes_or_unlabelled() -> None:
+    assert set(draw_labels(0, "x", 0, 200, 3).tolist()) == {0, 1, 2}
+    assert set(draw_labels(0, "x", 0, 5, 0).tolist()) == {-1}
+    assert grid_labels(6, 2, 2).tolist() == [0, 0, 1, 1, 0, 0]

@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from progan.config import load, parse_yaml
+from progan.settings import Config
+from progan.types import ConfigError
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").rglob("*.yaml"))
+MINIMAL = "data: {path: somewhere}\nschedule: {resolution: 32}\n"
+
+
+def _load(tmp_path: Path, text: str, *overrides: str) -> Config:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    return load(Config, path, overrides)
+
+
+def test_there_are_config_files() -> None:
+    assert {path.name for path in CONFIGS} >= {"quickstart.yaml", "celeba-128.yaml", "celebahq-1024.yaml"}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_file_is_valid_complete_in_its_header_and_survives_a_round_trip(path: Path) -> None:
+    config = load(Config, path)
+    dumped = yaml.safe_load(yaml.safe_dump(config.model_dump(mode="json")))
+    assert Config.model_validate(dumped) == config
+    assert path.read_text().startswith("# ")
+
+
+def test_numbers_in_any_notation_are_numbers_and_words_are_words() -> None:
+    values = parse_yaml("{a: 1e-3, b: 5, c: .5, d: 1_000.0, e: on, f: no, g: true, h: 3e2, i: null}", "test")
+    assert values == {"a": 1e-3, "b": 5, "c": 0.5, "d": 1000.0, "e": "on", "f": "no", "g": True, "h": 300.0, "i": None}
+
+
+def test_overrides_reach_any_depth_and_integer_keys(tmp_path: Path) -> None:
+    config = _load(tmp_path, MINIMAL, "optim.lr=2e-3", "schedule.batch.32=16", "system.loss.name=logistic-r1")
+    assert config.optim.lr == 0.002
+    assert config.schedule.batch == {32: 16}
+    assert config.system.loss.name == "logistic-r1"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optim.lrr=1", "optim.lrr: unknown key; did you mean optim.lr?"),
+        ("optm.lr=1", "optm: unknown key; did you mean optim?"),
+        ("system.loss.drft=1", "system.loss.drft: unknown key; did you mean system.loss.drift?"),
+        ("optim.lr=-1", "optim.lr: input should be greater than 0, got -1"),
+        ("optim.lr=fast", "optim.lr: input should be a valid number"),
+        ("optim.precision=fp8", "optim.precision: input should be 'fp32', 'bf16' or 'fp16', got 'fp8'"),
+        ("schedule.resolution=48", "powers of two"),
+        ("schedule.batch.32=0", "schedule.batch.32: input should be greater than or equal to 1, got 0"),
+        ("evaluation.metrics=[fidelity]", "known: swd<n>k"),
+        ("optim", "an override reads a.b=value"),
+        ("seed.x=1", "seed is a value, not a group"),
+    ],
+)
+def test_a_wrong_setting_is_answered_in_one_line_with_its_path(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        _load(tmp_path, MINIMAL + "seed: 1\n", override)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: [1", "not valid YAML at line"),
+        ("- a", "must be a mapping"),
+        ("schedule: {resolution: 32}", "data: required, not set"),
+        ("seed: 1\nseed: 2", "seed: the key stands twice"),
+    ],
+)
+def test_a_broken_file_is_answered_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        _load(tmp_path, text)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: no such config file"):
+        load(Config, Path("nowhere.yaml"))
+
+
+def test_settings_cannot_be_changed_after_validation(tmp_path: Path) -> None:
+    config = _load(tmp_path, MINIMAL)
+    with pytest.raises(ValueError, match="frozen"):
+        config.seed = 2  # type: ignore[misc]

@@ -1,0 +1,72 @@
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+
+from progan.files import append_jsonl, atomic_path, read_jsonl, write_text
+from progan.rundir import RunDirectory
+from progan.types import DataError
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    write_text(target, "old")
+    with contextlib.suppress(RuntimeError), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_line_broken_by_a_killed_writer_is_left_out_and_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "stats.jsonl"
+    append_jsonl(path, {"a": 1})
+    with path.open("a") as file:
+        file.write('{"a": 2, "b')
+    assert read_jsonl(path) == [{"a": 1}]
+    append_jsonl(path, {"a": 3})
+    assert read_jsonl(path) == [{"a": 1}, {"a": 3}]
+
+
+def test_a_record_that_is_not_a_number_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        append_jsonl(tmp_path / "x", {"a": float("nan")})
+
+
+def test_rewind_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    for seen in (100, 200, 300):
+        run.append_stats({"images_seen": seen})
+        run.append_metric({"images_seen": seen, "metric": "x"})
+        for path in (run.sample(seen, 4), run.snapshot(seen), run.checkpoint(seen)):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(b"")
+    run.rewind(200)
+    assert [record["images_seen"] for record in run.read_stats()] == [100, 200]
+    assert [record["images_seen"] for record in run.read_metrics()] == [100, 200]
+    assert run.samples() == [run.sample(100, 4), run.sample(200, 4)]
+    assert run.checkpoints() == [run.checkpoint(100), run.checkpoint(200)]
+    assert run.snapshots() == [run.snapshot(100), run.snapshot(200)]
+
+
+def test_two_trainings_cannot_hold_one_run(tmp_path: Path) -> None:
+    with (
+        RunDirectory(tmp_path).locked(),
+        pytest.raises(DataError, match="another process"),
+        RunDirectory(tmp_path).locked(),
+    ):
+        pass
+    with RunDirectory(tmp_path).locked():
+        pass
+
+
+def test_a_directory_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not a run directory"):
+        RunDirectory(tmp_path).read_config()
+
+
+def test_facts_are_plain_json(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.write_facts({"phases": []})
+    assert json.loads(run.facts.read_text()) == run.read_facts() == {"phases": []}

@@ -1,0 +1,92 @@
+import itertools
+
+import pytest
+from pydantic import ValidationError
+
+from progan.schedule import PRESETS, Progressive, ProgressiveConfig
+
+
+def _published(**changes: object) -> Progressive:
+    return Progressive(ProgressiveConfig(resolution=1024, total_kimg=12000, **changes), base_lr=0.001)
+
+
+def test_fades_start_at_the_published_images_and_training_ends_at_12_million() -> None:
+    schedule = _published()
+    fades = [stage.start // 1000 for stage in schedule.stages if stage.fading]
+    assert fades == [600, 1800, 3000, 4200, 5400, 6600, 7800, 9000]
+    assert schedule.stages[-1].start == 9_600_000
+    assert schedule.total_images == 12_000_000
+
+
+def test_the_papers_first_version_with_800_kimg_is_a_setting() -> None:
+    schedule = Progressive(
+        ProgressiveConfig(resolution=1024, fade_kimg=800, stable_kimg=800, total_kimg=19000), base_lr=0.001
+    )
+    assert schedule.stages[1].start == 800_000
+    assert schedule.total_images == 19_000_000
+
+
+@pytest.mark.parametrize(
+    ("images_seen", "resolution", "fade"),
+    [
+        (0, 4, 1.0),
+        (599_999, 4, 1.0),
+        (600_000, 8, 0.0),
+        (900_000, 8, 0.5),
+        (1_200_000, 8, 1.0),
+        (11_000_000, 1024, 1.0),
+    ],
+)
+def test_the_phase_is_a_function_of_images_seen(images_seen: int, resolution: int, fade: float) -> None:
+    phase = _published()(images_seen)
+    assert (phase.resolution, phase.fade) == (resolution, fade)
+
+
+def test_batch_and_learning_rate_of_the_new_resolution_hold_from_the_start_of_its_fade() -> None:
+    schedule = _published(preset=8)
+    before, after = schedule(8_999_999), schedule(9_000_000)
+    assert (before.resolution, before.batch, before.lr) == (512, 32, 0.003)
+    assert (after.resolution, after.batch, after.lr) == (1024, 32, 0.003)
+    assert schedule(5_400_000).lr == 0.0015
+    assert schedule(0).batch == 512
+
+
+def test_presets_hold_the_published_table() -> None:
+    batches = {gpus: [preset.batch[2**power] for power in range(2, 11)] for gpus, preset in PRESETS.items()}
+    assert batches == {
+        1: [128, 128, 128, 64, 32, 16, 8, 4, 4],
+        2: [256, 256, 128, 64, 32, 16, 8, 8, 8],
+        4: [512, 256, 128, 64, 32, 16, 16, 16, 16],
+        8: [512, 256, 128, 64, 32, 32, 32, 32, 32],
+    }
+    assert {gpus: preset.lr for gpus, preset in PRESETS.items()} == {
+        1: {1024: 0.0015},
+        2: {512: 0.0015, 1024: 0.002},
+        4: {256: 0.0015, 512: 0.002, 1024: 0.003},
+        8: {128: 0.0015, 256: 0.002, 512: 0.003, 1024: 0.003},
+    }
+
+
+def test_stages_join_without_gap_and_every_stage_has_its_own_index() -> None:
+    stages = _published().stages
+    assert [stage.index for stage in stages] == list(range(17))
+    assert all(one.end == next_one.start for one, next_one in itertools.pairwise(stages))
+
+
+def test_no_growing_is_a_schedule_of_one_stage() -> None:
+    schedule = Progressive(ProgressiveConfig(resolution=32, start_resolution=32, stable_kimg=10), 0.001)
+    assert [(stage.resolution, stage.fading, stage.end) for stage in schedule.stages] == [(32, False, 10_000)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"resolution": 48}, "powers of two"),
+        ({"resolution": 8, "start_resolution": 16}, "above resolution"),
+        ({"resolution": 8, "stable_kimg": {4: 1}}, "no entry for 8 px"),
+        ({"resolution": 8, "total_kimg": 100}, "ends before"),
+    ],
+)
+def test_impossible_schedules_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ProgressiveConfig(**changes)
