@@ -82,7 +82,7 @@ class Journal:
     def _rate(self, stage: Stage, resolution: int) -> float:
         """Images/s of a stage at its resolution, measured or guessed from the resolution trained now."""
         slower: float = SLOWER_PER_DOUBLING ** math.log2(stage.resolution / resolution)
-        return self._rates.get(stage.resolution, self._rates[resolution] / slower)
+        return self._rates.get(stage.resolution, float(self._rates[resolution]) / slower)
 
 
 def peak_memory_mb() -> float:

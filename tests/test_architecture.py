@@ -6,7 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"types", "config", "files", "random"},
+    {"types"},
+    {"config", "files", "random"},
     {"nn", "data", "schedule", "rundir", "distributed"},
     {"networks", "losses"},
     {"systems", "metrics", "sampling"},

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from progan.nn.norm import at_least_fp32
+
 
 class MinibatchStddev(nn.Module):
     """NCHW -> N(C+1)HW: one more map with the standard deviation within each group (section 3).
@@ -18,7 +20,7 @@ class MinibatchStddev(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         n, _, h, w = x.shape
         group = min(self.group, n)
-        grouped = x.float().reshape(n // group, group, -1)
+        grouped = at_least_fp32(x).reshape(n // group, group, -1)
         # Not Tensor.var, which is many times slower over a dimension that is not the last.
         variance = (grouped - grouped.mean(dim=1, keepdim=True)).square().mean(dim=1)
         statistic = torch.sqrt(variance + 1e-8).mean(dim=1).repeat_interleave(group).to(x.dtype)

@@ -1,8 +1,8 @@
 """Progressive growing of GANs (Karras et al. 2018, arXiv 1710.10196)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from progan.config import Settings
 from progan.losses.adversarial import (
@@ -60,7 +60,13 @@ class LogisticR1Loss(Settings):
         }
 
 
-Loss = Annotated[WassersteinLoss | LogisticR1Loss, Field(discriminator="name")]
+def _published_unless_named(value: Any) -> Any:
+    return {"name": "wgan-gp"} | value if isinstance(value, dict) else value
+
+
+Loss = Annotated[
+    WassersteinLoss | LogisticR1Loss, Field(discriminator="name"), BeforeValidator(_published_unless_named)
+]
 
 
 class ProganConfig(Settings):
