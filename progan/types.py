@@ -1,8 +1,12 @@
 """The nouns every layer shares: a batch of images, the discriminator's verdict, the facts of a data set, the errors."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from torch import Tensor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # so that the command line can name errors without waiting for torch
+    from torch import Tensor
 
 UNLABELLED = -1  # the label of an image whose class is not known
 
@@ -47,7 +51,7 @@ class Verdict:
     classes: Tensor | None = None  # NK: class logits; None for a discriminator without a label head
     features: Tensor | None = None  # NF: an intermediate layer; None where the network names none
 
-    def part(self, samples: slice) -> "Verdict":
+    def part(self, samples: slice) -> Verdict:
         """The verdict of some of the samples."""
         classes = None if self.classes is None else self.classes[samples]
         return Verdict(self.score[samples], classes, None if self.features is None else self.features[samples])
