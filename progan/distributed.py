@@ -33,7 +33,9 @@ def broadcast_parameters(modules: Iterable[nn.Module]) -> None:
         return
     for module in modules:
         for tensor in module.state_dict().values():
-            dist.broadcast(tensor, src=0)
+            sent = tensor.contiguous()  # a tensor with the channels innermost cannot be sent as it lies
+            dist.broadcast(sent, src=0)
+            tensor.copy_(sent)
 
 
 def average_gradients(parameters: Iterable[nn.Parameter], world: World) -> None:
