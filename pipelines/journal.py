@@ -30,7 +30,7 @@ class Journal:
         self._accelerator = accelerator
         self._progress = progress
         earlier = run.read_stats()
-        self._rates = {record["resolution"]: record["images_per_second"] for record in earlier}  # of the last ticks
+        self._rates: dict[int, float] = {record["resolution"]: record["images_per_second"] for record in earlier}
         self._elapsed = earlier[-1]["elapsed_seconds"] if earlier else 0.0
         # Events after the resumed checkpoint would be drawn over by the new ones.
         purge = {"purge_step": earlier[-1]["images_seen"] + 1 if earlier else 0}
@@ -82,7 +82,7 @@ class Journal:
     def _rate(self, stage: Stage, resolution: int) -> float:
         """Images/s of a stage at its resolution, measured or guessed from the resolution trained now."""
         slower: float = SLOWER_PER_DOUBLING ** math.log2(stage.resolution / resolution)
-        return self._rates.get(stage.resolution, float(self._rates[resolution]) / slower)
+        return self._rates.get(stage.resolution, self._rates[resolution] / slower)
 
 
 def peak_memory_mb() -> float:
