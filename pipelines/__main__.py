@@ -69,7 +69,11 @@ def train(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Settings to change, as a.b=value.", metavar="[A.B=VALUE]...")
     ] = None,
-    run: Annotated[Path | None, typer.Option(help="Run directory; default: runs/ and the name of CONFIG.")] = None,
+    run: Annotated[
+        Path | None,
+        # torchrun takes --run for an abbreviation of an option of its own, wherever it stands.
+        typer.Option("--run", "--run-dir", help="Run directory; default: runs/ and the name of CONFIG."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print settings, phases and sizes; train nothing.")
     ] = False,

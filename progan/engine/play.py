@@ -15,6 +15,7 @@ from progan.types import TrainingError
 
 Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+FIRST_SCALE = 64.0  # of fp16, as in the official code
 SMALLEST_SCALE = 2.0**-14  # of fp16: below it nothing is left to scale, the gradients themselves are not finite
 
 
@@ -48,7 +49,7 @@ class Player:
         self.optimizer = make_optimizer(network, config)
         device = next(network.parameters()).device
         # One scaler for each network: a shared one would be updated twice a round.
-        self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+        self.scaler = torch.amp.GradScaler(device.type, FIRST_SCALE, enabled=config.precision == "fp16")
 
     def reset_optimizer(self) -> None:
         self.optimizer.state.clear()

@@ -33,7 +33,7 @@ def _run(setup: Any, reals: RealImages, training: Training | None = None, until:
 
 
 @pytest.mark.parametrize("loss", ["wgan-gp", "logistic-r1"])
-@pytest.mark.parametrize("precision_name", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision_name", ["fp32", "bf16", "fp16"])
 def test_resuming_in_mid_fade_equals_the_undisturbed_run_bit_for_bit(
     setup: Callable[..., Any], reals: RealImages, tmp_path: Path, loss: str, precision_name: str
 ) -> None:
@@ -162,6 +162,23 @@ def test_bf16_runs_the_networks_in_bf16_and_keeps_weights_and_penalty_in_fp32(
     assert all(p.dtype == torch.float32 for p in training.system.generator.parameters())
     with precision("bf16", torch.device("cpu")):
         assert training.system.generator(torch.randn(2, 8), torch.full((2,), -1)).dtype == torch.bfloat16
+
+
+def test_fp16_has_a_scaler_for_each_network_and_overcomes_overflow(
+    setup: Callable[..., Any], reals: RealImages
+) -> None:
+    chosen = setup(precision="fp16", tick=8)
+    training = chosen.fresh()
+    scalers = [player.scaler for player in training.players.values()]
+    for scaler in scalers:
+        scaler._init_scale = 2.0**30  # beyond fp16: the first steps overflow and must be skipped, not taken
+    before = training.system.discriminator.head.output.weight.detach().clone()
+    ticks = iter(train(training, chosen.schedule, reals, chosen.rules))
+    with contextlib.suppress(TrainingError):
+        next(ticks)
+    assert torch.equal(training.system.discriminator.head.output.weight, before)
+    assert scalers[0].get_scale() < 2.0**30
+    assert scalers[0] is not scalers[1]
 
 
 def test_the_shares_of_any_world_are_the_global_batch_in_order() -> None:
