@@ -67,8 +67,11 @@ def evaluate(run: Path, snapshot: Path | None, every: bool, metrics: Sequence[st
     evaluator = make_evaluator(config, Loader(manifest, config.seed), manifest, metrics or None)
     for path in _chosen(directory, snapshot, every):
         loaded = load_snapshot(path)
-        for problem in evaluator.preflight(loaded.phase.resolution):
-            say(f"left out: {problem}")
+        problems = evaluator.preflight(loaded.phase.resolution)
+        if problems and not evaluator.result_names(loaded.phase.resolution):
+            raise DataError("; ".join(problems))
+        for problem in problems:
+            say(problem)
         if not _missing(directory, evaluator, loaded):
             say(f"{path.name}: measured already")
             continue

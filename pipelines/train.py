@@ -93,7 +93,7 @@ def _train(
     if world.is_main:
         write_facts(directory, config, manifest, schedule, system)
         for problem in evaluator.preflight(config.schedule.resolution):
-            say(f"not measured: {problem}")
+            say(problem)
         if training.images_seen == 0:
             recorder.write_samples(schedule(0))
             recorder.measure_untrained(schedule)

@@ -49,7 +49,7 @@ def load_weights(setting: Path | None) -> Weights:
 def _find(setting: Path | None) -> Path:
     """The setting, else the environment variable, else torch-fidelity's own place, filled from its URL if empty."""
     variable = os.environ.get(VARIABLE)
-    for named, source in ((setting, "the weights setting"), (Path(variable) if variable else None, f"${VARIABLE}")):
+    for named, source in ((setting, "evaluation.weights"), (Path(variable) if variable else None, f"${VARIABLE}")):
         if named is not None:
             return _existing(named, source)
     cached = Path(torch.hub.get_dir()) / "checkpoints" / FILE
@@ -71,8 +71,8 @@ def _fetch(path: Path) -> None:
     except (OSError, RuntimeError) as error:  # RuntimeError: the hash differs
         raise DataError(
             f"{path}: the Inception weights that FID needs are missing and could not be fetched ({_line(error)}); "
-            f"fetch {URL} on a machine with network and put it there, or name the file in ${VARIABLE} or the weights "
-            "setting; swd and msssim need no weights"
+            f"fetch {URL} on a machine with network and put it there, or name the file in ${VARIABLE} or in "
+            "evaluation.weights; swd and msssim need no weights"
         ) from error
 
 

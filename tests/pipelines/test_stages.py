@@ -164,6 +164,11 @@ def test_evaluating_again_gives_the_same_number_and_measures_nothing_twice(run: 
     assert again["floor"] == before["floor"]
 
 
+def test_a_metric_that_cannot_be_measured_is_an_error_when_it_is_all_that_is_asked_for(run: Path) -> None:
+    assert "fit" not in _progan("evaluate", run, "swd1k").stderr
+    assert "ask for swd1k" in _progan("evaluate", run, "swd4k", code=2).stderr
+
+
 def test_the_sample_command_writes_a_grid_or_single_images(run: Path, tmp_path: Path) -> None:
     _progan("sample", run, "--out", tmp_path / "grid.png", "--count", 6, "--columns", 3)
     _progan("sample", max((run / "snapshots").iterdir()), "--out", tmp_path / "images", "--count", 3)
