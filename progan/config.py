@@ -88,10 +88,13 @@ def _apply(tree: dict[Any, Any], override: str) -> None:
 
 def _describe(error: ValidationError, model: type[BaseModel], tree: dict[str, Any]) -> str:
     problems = error.errors()
-    # Unknown keys first: a misspelt key is usually why another one is missing.
-    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
-    path = ".".join(_location(first["loc"], tree))
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    # Unknown keys first: a misspelt key is usually why another one is missing. Then the deepest: where a setting may
+    # have several forms, that is the form that was meant.
+    first = min(problems, key=lambda problem: (problem["type"] != "extra_forbidden", -len(problem["loc"])))
+    names_key = first["type"] in ("extra_forbidden", "missing")
+    path = ".".join(_location(first["loc"], tree, names_key))
+    others = {problem["loc"][:2] for problem in problems} - {first["loc"][:2]}
+    more = f" (and {len(others)} more)" if others else ""
     if first["type"] == "extra_forbidden":
         return f"{path}: unknown key; {_nearest(path, model)}{more}"
     if first["type"] == "missing":
@@ -101,15 +104,16 @@ def _describe(error: ValidationError, model: type[BaseModel], tree: dict[str, An
     return f"{path}: {message[:1].lower()}{message[1:]}{value}{more}" if path else f"{message}{more}"
 
 
-def _location(loc: tuple[int | str, ...], tree: Any) -> Iterator[str]:
-    """The parts of a pydantic location that are keys of `tree`: tags of unions are left out."""
+def _location(loc: tuple[int | str, ...], tree: Any, names_key: bool) -> Iterator[str]:
+    """The parts of a pydantic location that are keys of `tree`: the tags of unions are left out.
+
+    `names_key`: the last part is a key even where the tree lacks it.
+    """
     for position, part in enumerate(loc):
-        if isinstance(tree, dict) and part not in tree and position < len(loc) - 1:
-            continue
-        if part == "[key]":
-            continue
-        yield str(part)
-        tree = tree.get(part) if isinstance(tree, dict) else None
+        is_key = isinstance(tree, dict) and (part in tree or (names_key and position == len(loc) - 1))
+        if is_key or (isinstance(tree, list) and isinstance(part, int)):
+            yield str(part)
+            tree = tree[part] if isinstance(tree, list) else tree.get(part)
 
 
 def _nearest(path: str, model: type[BaseModel]) -> str:
