@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from progan.networks.conditioning import one_hot
 from progan.nn.equalized import SQRT2, EqualizedConv2d, EqualizedLinear
+from progan.nn.growing import Growing
 from progan.nn.minibatch import MinibatchStddev
 from progan.nn.norm import PixelNorm
 from progan.nn.resample import downsample, upsample
@@ -25,27 +26,6 @@ def feature_maps(resolution: int, base: int, maximum: int) -> int:
 
 def _activate(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.2)
-
-
-class Growing(nn.Module):
-    """A network of which the layers up to a resolution run, the newest with weight `fade`."""
-
-    def __init__(self, max_resolution: int) -> None:
-        super().__init__()
-        self.max_resolution = max_resolution
-        self.resolution = max_resolution
-        self.fade = 1.0
-
-    def set_growth(self, resolution: int, fade: float) -> None:
-        """`resolution`: pixels of the images now; `fade` in [0, 1]: weight of the newest layers, 1 = fully grown."""
-        if resolution not in resolutions_up_to(self.max_resolution):
-            raise ValueError(f"resolution {resolution} is not one of {resolutions_up_to(self.max_resolution)}")
-        self.resolution = resolution
-        self.fade = fade
-
-    @property
-    def is_fading(self) -> bool:
-        return self.fade < 1 and self.resolution > MIN_RESOLUTION
 
 
 class GeneratorBlock(nn.Module):

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from torch import nn
 
 from progan.losses.objective import Objective
-from progan.networks.progressive import Growing
+from progan.nn.growing import Growing
 from progan.schedule import Phase
 
 Role = Literal["discriminator", "generator"]

@@ -8,13 +8,22 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 import yaml
+from PIL import Image
 from safetensors.torch import load_file
 
+import progan
+from progan.sampling.generate import generate
+from progan.sampling.grids import tile
+from progan.sampling.latents import draw_latents
+
 ROOT = Path(__file__).parents[2]
-TINY = {
+TINY: dict[str, Any] = {
     "seed": 3,
     "system": {"latent_dim": 8, "maps_base": 64, "maps_max": 8, "loss": {"name": "logistic-r1", "every": 4}},
     "schedule": {
@@ -33,8 +42,8 @@ def _command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "pipelines", *map(str, arguments)]
 
 
-def _progan(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+def _progan(*arguments: object, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | variables
     done = subprocess.run(_command(*arguments), cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == code, done.stdout + done.stderr
     return done
@@ -79,6 +88,24 @@ def test_metrics_tell_untrained_from_trained_and_name_their_provenance(run: Path
     assert records[0]["provenance"]["snapshot"] == "untrained"
     assert all(record["resolution"] == 16 for record in records)
     assert len({record["provenance"]["data_fingerprint"] for record in records}) == 1
+
+
+def test_a_loaded_generator_makes_the_images_of_the_last_grid(run: Path) -> None:
+    generator = progan.load_generator(run / "snapshots" / "000002048.safetensors")
+    latents = draw_latents(TINY["seed"], "sample-grid", 0, 128, generator.latent_dim)
+    images = generate(generator, latents, torch.full((128,), -1))
+    shown = np.asarray(Image.open(run / "samples" / "000002048-0016px.png"))
+    assert np.array_equal(tile(images, 16).numpy(), shown)
+
+
+def test_missing_weights_are_told_before_training_and_the_other_metrics_still_run(config: Path, tmp_path: Path) -> None:
+    settings = ["evaluation.metrics=[swd1k, fid1k]", "schedule.stable_kimg=0.128", "schedule.fade_kimg=0.128"]
+    no_network = {"TORCH_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9", "PROGAN_INCEPTION_WEIGHTS": ""}
+    lines = _progan("train", config, "--run", tmp_path / "run", *settings, **no_network).stdout.splitlines()
+    assert lines[0].startswith("fid1k: left out")
+    assert "PROGAN_INCEPTION_WEIGHTS" in lines[0]
+    records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert {record["metric"] for record in records} == {"swd1k"}
 
 
 def test_killed_three_times_the_same_command_ends_with_the_same_weights(config: Path, run: Path) -> None:
