@@ -113,7 +113,7 @@ def _location(loc: tuple[int | str, ...], tree: Any, names_key: bool) -> Iterato
         is_key = isinstance(tree, dict) and (part in tree or (names_key and position == len(loc) - 1))
         if is_key or (isinstance(tree, list) and isinstance(part, int)):
             yield str(part)
-            tree = tree[part] if isinstance(tree, list) else tree.get(part)
+            tree = tree.get(part) if isinstance(tree, dict) else tree[int(part)]
 
 
 def _nearest(path: str, model: type[BaseModel]) -> str:
