@@ -79,6 +79,8 @@ def _train(
     for network in system.networks.values():
         # Convolutions in bf16 run about twice as fast with the channels innermost.
         network.to(accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for objective in system.objectives.values():
+        objective.to(accelerator.device)
     training = engine.train.start(system, config.optim)
     resume(training, directory, config, manifest.spec, world)
     broadcast_parameters([*system.networks.values(), training.average])
