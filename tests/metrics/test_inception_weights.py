@@ -52,7 +52,7 @@ def test_missing_weights_are_one_line_with_the_remedies(tmp_path: Path) -> None:
         load_weights(None)
     line = str(refusal.value)
     assert "\n" not in line
-    for part in (weights.FILE, VARIABLE, weights.URL, "setting", "swd and msssim need no weights"):
+    for part in (weights.FILE, VARIABLE, weights.URL, "evaluation.weights", "swd and msssim need no weights"):
         assert part in line
     assert not list((tmp_path / "torch").rglob("*.*"))
 

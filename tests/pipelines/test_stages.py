@@ -94,8 +94,11 @@ def test_a_loaded_generator_makes_the_images_of_the_last_grid(run: Path) -> None
     generator = progan.load_generator(run / "snapshots" / "000002048.safetensors")
     latents = draw_latents(TINY["seed"], "sample-grid", 0, 128, generator.latent_dim)
     images = generate(generator, latents, torch.full((128,), -1))
-    shown = np.asarray(Image.open(run / "samples" / "000002048-0016px.png"))
-    assert np.array_equal(tile(images, 16).numpy(), shown)
+    shown = np.asarray(Image.open(run / "samples" / "000002048-0016px.png")).astype(int)
+    difference = np.abs(tile(images, 16).numpy() - shown)
+    # Training lays its weights out otherwise, so a sum may round to the next byte.
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 0.01
 
 
 def test_missing_weights_are_told_before_training_and_the_other_metrics_still_run(config: Path, tmp_path: Path) -> None:
