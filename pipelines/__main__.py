@@ -16,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+MaxRejects = Annotated[float, typer.Option(help="Largest share of unusable images before the job stops.", min=0, max=1)]
 Run = Annotated[Path, typer.Argument(help="Run directory, as given to train --run.", metavar="RUN")]
 
 
@@ -38,27 +39,101 @@ def _root(
 def prepare(
     source: Annotated[
         str,
-        typer.Argument(help="'synthetic', a CelebA folder or zip, or any folder or zip of images.", metavar="SOURCE"),
+        typer.Argument(
+            help="'synthetic', CelebA, MNIST, CIFAR-10, WebDataset tars, Hugging Face parquet files, or any folder or "
+            "zip of images.",
+            metavar="SOURCE",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Where the shards go.")],
     resolution: Annotated[
-        int | None, typer.Option(help="Largest resolution, a power of two; default: the largest the images fill.")
+        int | None, typer.Option(help="Largest resolution in px; default: the largest power of two the images fill.")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many images.", min=1)] = None,
     label: Annotated[
-        str | None, typer.Option(help="Label images by this attribute, or by 'folder'; default: unlabelled.")
+        str | None,
+        typer.Option(
+            help="What labels the images: an attribute (Smiling), several (Smiling,Male), their combinations "
+            "(Male*Smiling), one of several (Black_Hair|Blond_Hair), 'identity', 'class' (the set's own), 'folder'."
+        ),
     ] = None,
-    partition: Annotated[str, typer.Option(help="CelebA partition: train, val, test or all.")] = "all",
+    partition: Annotated[str, typer.Option(help="Official part of the set: train, val, test or all.")] = "all",
+    crop: Annotated[
+        str, typer.Option(help="auto: the source's usual square; centre; face: aligned by five landmarks.")
+    ] = "auto",
+    landmarks: Annotated[Path | None, typer.Option(help="Table of landmarks for --crop face.")] = None,
+    raw_up_to: Annotated[int, typer.Option(help="Store samples up to so many px unencoded.", min=0)] = 64,
+    codec: Annotated[str, typer.Option(help="Of larger samples: png, webp (lossless) or jpeg95 (a quality).")] = "png",
+    shard_mb: Annotated[float, typer.Option(help="Close a shard at so many MB.", min=0.001)] = 256.0,
+    keep_duplicates: Annotated[bool, typer.Option("--keep-duplicates", help="Keep images equal to another.")] = False,
+    part: Annotated[
+        str | None, typer.Option(help="Prepare only part 2/8 of the set; progan merge puts the parts together.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the synthetic faces.", min=0)] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes; default: one a core.", min=1)] = None,
-    max_rejects: Annotated[
-        float, typer.Option(help="Largest share of unusable images before the job stops.", min=0, max=1)
-    ] = 0.01,
+    max_rejects: MaxRejects = 0.01,
 ) -> None:
-    """Turn images into checksummed shards, one set a resolution."""
+    """Turn images into checksummed shards, one set a resolution; a stopped call goes on when repeated."""
     with user_errors():
-        from pipelines.prepare import prepare as stage
+        from functools import partial
 
-        stage(source, out, resolution, limit, label, partition, workers, max_rejects)
+        from pipelines.prepare import cores, parse_part
+        from pipelines.prepare import prepare as stage
+        from progan.data.shards import PrepareOptions
+        from progan.data.sources import SourceOptions
+
+        options = SourceOptions(resolution, limit, label, partition, seed, crop, landmarks)
+        chosen = partial(
+            PrepareOptions,
+            limit=limit,
+            raw_up_to=raw_up_to,
+            codec=codec,
+            shard_bytes=round(shard_mb * 1e6),
+            keep_duplicates=keep_duplicates,
+            max_rejects=max_rejects,
+            workers=cores(workers),
+            part=parse_part(part),
+        )
+        stage(source, out, options, chosen)
+
+
+@app.command()
+def merge(
+    out: Annotated[Path, typer.Argument(help="The set whose parts were prepared.", metavar="DIR")],
+    delete_parts: Annotated[bool, typer.Option("--delete-parts", help="Remove the parts when done.")] = False,
+    max_rejects: MaxRejects = 0.01,
+) -> None:
+    """Put the parts made by prepare --part together: the same bytes as one job's."""
+    with user_errors():
+        from pipelines.prepare import merge as stage
+
+        stage(out, max_rejects, delete_parts)
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="A prepared set.", metavar="DIR")],
+    quick: Annotated[bool, typer.Option("--quick", help="Only the hash of each file.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: one a core.", min=1)] = None,
+) -> None:
+    """Check every file, index row and image of a prepared set; name what is bad."""
+    with user_errors():
+        from pipelines.verify import verify as stage
+
+        stage(path, quick, workers)
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A prepared set.", metavar="DIR")],
+    out: Annotated[Path | None, typer.Option(help="Write a contact sheet to this .png file.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Of the sheet's images; default: the largest.")] = None,
+) -> None:
+    """Show what a prepared set holds."""
+    with user_errors():
+        from pipelines.inspect import inspect as stage
+
+        stage(path, out, resolution)
 
 
 @app.command()

@@ -1,9 +1,12 @@
 """What people see of a running stage: one line for an error, a bar or plain lines for progress."""
 
 import os
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from types import FrameType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -11,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from progan.types import ProganError, TrainingError
 
 USER_ERROR, TRAINING_ERROR = 2, 3
+LINE_SECONDS = 10.0  # between progress lines where there is no terminal
 
 
 def is_main_process() -> bool:
@@ -33,6 +37,69 @@ def user_errors() -> Iterator[None]:
         if is_main_process():
             print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(TRAINING_ERROR if isinstance(error, TrainingError) else USER_ERROR)
+
+
+class _Stopped(Exception):
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+@contextmanager
+def stoppable(remedy: str) -> Iterator[None]:
+    """SIGINT and SIGTERM end the work inside cleanly with one line and exit code 128 + signal."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # once is enough: a second would cut off the saving
+        raise _Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except _Stopped as stopped:
+        print(f"stopped by {signal.Signals(stopped.number).name}: {remedy}", file=sys.stderr, flush=True)
+        sys.exit(128 + stopped.number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+Count = Callable[[int, int, int, str], None]  # done, of all, done by an earlier call, a note
+
+
+@contextmanager
+def counting(verb: str, unit: str) -> Iterator[Count]:
+    """A bar with rate and time left on a terminal, else a line now and then."""
+    console, started = Console(stderr=True), time.monotonic()
+    bar = Progress(TextColumn(verb), BarColumn(), TextColumn("{task.description}"), console=console)
+    task, last = bar.add_task("", total=None), started
+
+    def show(done: int, total: int, before: int, note: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        rate = (done - before) / max(now - started, 1e-6)
+        left = duration((total - done) / rate) if rate else "?"
+        line = ", ".join(filter(None, (f"{done} of {total} {unit}", f"{rate:.0f}/s", f"{left} left", note)))
+        if console.is_terminal:
+            bar.update(task, completed=done, total=total, description=line)
+        elif now - last > LINE_SECONDS:
+            last = now
+            say(f"{verb}: {line}")
+
+    with bar if console.is_terminal else nullcontext():
+        yield show
+
+
+class Skips:
+    """Tells of images that could not be read, each once, from the process that met them."""
+
+    def __init__(self, rank: int) -> None:
+        self._rank = rank
+        self._told = 0
+
+    def tell(self, skipped: Mapping[tuple[int, int], str]) -> None:
+        for reason in list(skipped.values())[self._told :]:
+            print(f"skipped by rank {self._rank}: {reason}", file=sys.stderr, flush=True)
+        self._told = len(skipped)
 
 
 class TrainingProgress:

@@ -9,7 +9,7 @@ from torch import nn
 
 from pipelines.console import say
 from progan.config import validate
-from progan.data.loader import Loader
+from progan.data.loader import Loader, open_set
 from progan.data.manifest import Manifest
 from progan.engine.snapshot import Snapshot, load_snapshot
 from progan.metrics.evaluator import Evaluator
@@ -63,8 +63,8 @@ def evaluate(run: Path, snapshot: Path | None, every: bool, metrics: Sequence[st
     """Measure the last snapshot of `run`, `snapshot`, or `every` one; what is measured already is left out."""
     directory = RunDirectory(run)
     config = validate(Config, directory.read_config())
-    manifest = Manifest.load(config.data.path)
-    evaluator = make_evaluator(config, Loader(manifest, config.seed), manifest, metrics or None)
+    manifest = open_set(config.data)
+    evaluator = make_evaluator(config, Loader(manifest, config.data, config.seed), manifest, metrics or None)
     for path in _chosen(directory, snapshot, every):
         loaded = load_snapshot(path)
         problems = evaluator.preflight(loaded.phase.resolution)

@@ -33,7 +33,7 @@ def write_facts(
             "environment": environment(),
             "parameters": parameter_counts(system),
             "data": {
-                "path": str(config.data.path),
+                "path": config.data.path,
                 "source": manifest.contents.source,
                 "count": spec.count,
                 "resolutions": list(spec.resolutions),

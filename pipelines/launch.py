@@ -40,6 +40,12 @@ def make_accelerator(config: Config, directory: RunDirectory) -> Accelerator:
     return accelerator
 
 
+def make_world(accelerator: Accelerator) -> World:
+    """The rank facts; a launcher that does not say how many processes share this node is taken to have one."""
+    local = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or 1)
+    return World(accelerator.process_index, accelerator.num_processes, min(local, accelerator.num_processes))
+
+
 def check_fit(schedule: Progressive, data: DataSpec, system: System, world: World) -> None:
     """Whether data, batches and processes fit the schedule."""
     for stage in schedule.stages:

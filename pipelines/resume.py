@@ -13,7 +13,10 @@ from progan.settings import Config
 from progan.types import ConfigError, DataError, DataSpec
 
 # What may differ when a run goes on: where the same images lie, how often things are written and measured.
-FREE_TO_CHANGE = ("cadence.", "evaluation.", "data.path", "data.resident_gb")
+FREE_TO_CHANGE = (
+    *("cadence.", "evaluation.", "data.path", "data.resident_gb", "data.read_ahead", "data.cache"),
+    *("data.on_error", "data.max_skipped"),
+)
 
 
 def resume(training: Training, directory: RunDirectory, config: Config, data: DataSpec, world: World) -> None:

@@ -3,23 +3,24 @@
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
 import torch
 from accelerate import Accelerator
 
-from pipelines.console import TrainingProgress, say
+from pipelines.console import Skips, TrainingProgress, say
 from pipelines.evaluate import make_evaluator
 from pipelines.facts import write_facts
 from pipelines.journal import Journal
-from pipelines.launch import check_fit, make_accelerator
+from pipelines.launch import check_fit, make_accelerator, make_world
 from pipelines.overview import print_overview
 from pipelines.recorder import Every, Recorder
 from pipelines.resume import resume
 from progan import engine
 from progan.config import load
-from progan.data.loader import Loader
+from progan.data.loader import Loader, open_set
 from progan.data.manifest import Manifest
 from progan.distributed import World, broadcast_parameters
 from progan.engine.train import Rules
@@ -41,8 +42,8 @@ def train(config_path: Path, run: Path | None, dry_run: bool, overrides: Sequenc
         return
     directory = RunDirectory(run or Path("runs") / config_path.stem)
     accelerator = make_accelerator(config, directory)
-    world = World(accelerator.process_index, accelerator.num_processes)
-    manifest = Manifest.load(config.data.path)
+    world = make_world(accelerator)
+    manifest = open_set(config.data)
     system = make_system(config, manifest.spec)
     check_fit(schedule, manifest.spec, system, world)
     with directory.locked(world.is_main):
@@ -54,8 +55,8 @@ def train(config_path: Path, run: Path | None, dry_run: bool, overrides: Sequenc
 
 def _data_or_guess(config: Config) -> DataSpec:
     """The facts of the data; of a set not prepared yet what can be known: the resolutions."""
-    if config.data.path.exists():
-        return Manifest.load(config.data.path).spec
+    if config.data.is_remote or Path(config.data.path).exists():
+        return open_set(config.data).spec
     say(f"{config.data.path} is not prepared yet: taken as unlabelled")
     return DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
 
@@ -84,7 +85,9 @@ def _train(
     training = engine.train.start(system, config.optim)
     resume(training, directory, config, manifest.spec, world)
     broadcast_parameters([*system.networks.values(), training.average])
-    loader = Loader(manifest, config.seed, config.data.resident_bytes)
+    loader = Loader(manifest, config.data, config.seed, world.local_size)
+    for stage in schedule.stages:
+        loader.require(stage.resolution, stage.batch)
     evaluator = make_evaluator(config, loader, manifest)
     recorder = Recorder(config, directory, manifest.spec, training, evaluator)
     cadence, total = config.cadence, schedule.total_images
@@ -100,10 +103,11 @@ def _train(
             recorder.write_samples(schedule(0))
             recorder.measure_untrained(schedule)
         recorder.measure_what_was_missed(evaluation)
-    with TrainingProgress(total) as progress:
-        journal = Journal(directory, schedule, accelerator, progress)
+    with TrainingProgress(total) as progress, closing(loader):
+        journal, skips = Journal(directory, schedule, accelerator, progress), Skips(world.rank)
         for tick in engine.train.train(training, schedule, loader, rules, lambda: bool(received())):
             journal.append(tick)
+            skips.tell(loader.skipped)
             if not world.is_main:
                 continue
             saves = checkpoints.due(tick) or evaluation.due(tick) or tick.stopped

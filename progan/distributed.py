@@ -1,11 +1,17 @@
 """The processes of one training: who I am, my share of a batch, averages over all. Sole user of torch.distributed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from progan.types import DataError
+
+Result = TypeVar("Result")
 
 BUCKET_BYTES = 64 * 2**20  # one all-reduce carries at most this much: large enough to fill a link, small enough to hold
 
@@ -16,6 +22,7 @@ class World:
 
     rank: int = 0
     size: int = 1
+    local_size: int = 1  # processes on this node
 
     @property
     def is_main(self) -> bool:
@@ -72,9 +79,35 @@ def any_rank(flag: bool, device: torch.device, world: World) -> bool:
     return bool(votes.item())
 
 
+def on_every_rank(call: Callable[[], Result], world: World) -> Result:
+    """The result of `call`, which every rank makes at the same place; a DataError of one is raised on all, at once.
+
+    The ranks agree over the CPU: a device is not waited for.
+    """
+    if world.size == 1:
+        return call()
+    try:
+        result, problem = call(), ""
+    except DataError as error:
+        result, problem = None, f"rank {world.rank}: {error}"
+    votes = torch.tensor(float(bool(problem)))
+    dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=_cpu_group())
+    if votes.item():
+        problems = [""] * world.size
+        dist.all_gather_object(problems, problem, group=_cpu_group())
+        raise DataError(next(filter(None, problems)))
+    return result  # type: ignore[return-value]  # None only where a problem was raised
+
+
 def barrier(world: World) -> None:
     if world.size > 1:
         dist.barrier()
+
+
+@cache
+def _cpu_group() -> dist.ProcessGroup | None:
+    """All ranks over gloo; None: the default group is that already. Made by the first call, on all ranks alike."""
+    return None if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")
 
 
 def _buckets(gradients: list[Tensor]) -> Iterable[list[Tensor]]:

@@ -40,7 +40,7 @@ class Batch:
     """Images with their labels."""
 
     images: Tensor  # NCHW: float in [-1, 1] inside networks and losses, uint8 in [0, 255] as it comes from the loader
-    labels: Tensor  # N, int64: class index, UNLABELLED where unknown
+    labels: Tensor  # N, int64: class index, UNLABELLED where unknown; of a set with several labels NK of 1 and 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class DataSpec:
     classes: tuple[str, ...]  # class names in label order; empty for an unlabelled set
     fingerprint: str  # hex digest of every shard and label: equal means the same images in the same order
     channels: int = 3
+    multilabel: bool = False  # a sample can belong to several classes: labels are NK of 1 and 0 instead of N
 
     @property
     def num_classes(self) -> int:

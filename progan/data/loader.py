@@ -1,75 +1,131 @@
 """Reading a prepared set: any batch of a global order that depends on the seed and the position alone."""
 
 import os
-import threading
-from collections import OrderedDict
-from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from progan.config import Settings
-from progan.data.images import BadImage, decode_png
-from progan.data.manifest import Manifest, key
-from progan.random import generator
-from progan.types import Batch, DataError
+from progan.data.ahead import Begun, ReadAhead, Request
+from progan.data.manifest import MANIFEST, Manifest
+from progan.data.order import Balanced, Order, Shuffled, labelled_subset
+from progan.data.reader import Reader, UnreadableSample
+from progan.data.resident import Resident
+from progan.data.skips import Skips
+from progan.types import Batch, ConfigError, DataError
 
-RESIDENT_BYTES = 2 * 2**30
-
-_THREADS = min(8, os.cpu_count() or 1)  # that decode; Pillow releases the interpreter lock
-_OPEN_SHARDS = 64  # a set at 1024 px has more shards than a process may open files
-_REMEDY = "copy the shard again or prepare the set again"
-
-_Request = tuple[int, int, int, int, int, int]  # resolution, position, count and the part's start, stop, step
+if TYPE_CHECKING:
+    from progan.data.remote import CachedPlace, Prefetch
+    from progan.data.stream import StreamReader
 
 
 class DataConfig(Settings):
     """What is trained on."""
 
-    path: Path  # of a prepared set: the --out of `progan prepare`
+    path: str  # a prepared set, the --out of `progan prepare`: a folder, or a URL such as s3://bucket/faces
     mirror: bool = True  # show each image mirrored with probability 1/2
-    resident_gb: Annotated[float, Field(ge=0)] = 2.0  # a resolution whose images take less is held in memory, GiB
+    resident_gb: Annotated[float, Field(ge=0)] = 3.0  # GiB a node: a resolution whose pixels fit is held in memory
+    read_ahead: Annotated[int, Field(ge=0)] = 2  # batches a process reads while its device works
+    balanced: bool = False  # show as many images of each class as of any other; those without a label are left out
+    labelled_per_class: Annotated[int, Field(ge=1)] | None = None  # show so many labels of each class; null: all
+    on_error: Literal["stop", "skip"] = "stop"  # an image that cannot be read: stop, or show the next one in its place
+    max_skipped: Annotated[int, Field(ge=0)] = 100  # images (of a stream: shards) a process skips before it stops
+    cache: str | None = None  # folder of this node for remote shards; null: the user's cache folder
+    cache_gb: Annotated[float, Field(gt=0)] = 100.0  # GiB, the least recently used shards go first
+    stream: bool = False  # read a remote set through memory alone: for one larger than the cache can be
+    lanes: Annotated[int, Field(ge=1)] = 8  # of a stream: shards read side by side; divides every batch
 
     @property
     def resident_bytes(self) -> int:
         return round(self.resident_gb * 2**30)
 
+    @property
+    def is_remote(self) -> bool:
+        return "://" in self.path
+
+    @model_validator(mode="after")
+    def _streams_have_one_order(self) -> "DataConfig":
+        if self.stream and self.balanced:
+            raise ValueError("balanced: a stream reads whole shards in turn; turn data.stream or data.balanced off")
+        return self
+
+
+def open_set(config: DataConfig) -> Manifest:
+    """The set that the settings name. DataError if it is not there, not complete, or a part of one."""
+    if config.is_remote:
+        from progan.data.remote import CachedPlace
+
+        cache = Path(config.cache or Path.home() / ".cache" / "progan" / "shards")
+        manifest = Manifest.load(CachedPlace(config.path, cache, round(config.cache_gb * 2**30)))
+    else:
+        manifest = Manifest.load(Path(config.path))
+    if manifest.contents.part is not None:
+        rule = f"is part {manifest.contents.part} of a set; put the parts together first: progan merge"
+        raise DataError(f"{manifest.place.describe(MANIFEST)}: {rule}")
+    return manifest
+
 
 class Loader:
-    """Batches of a prepared set.
+    """Batches of a prepared set. One caller at a time.
 
-    The global order is an endless row of permutations, one an epoch: sample number `position` is the same for every
-    number of processes, nothing is repeated or left out within an epoch, and going on after a restart costs nothing.
-    A resolution whose images take at most `resident_bytes` is held in memory from its first use; of larger ones only
-    the asked images are read, and the next batch is read ahead.
+    Sample number `position` of the global order is the same for every number of processes; see order.py. The images of
+    a resolution that fits `config.resident_gb` are held in memory once they were read, one copy for the processes of a
+    node. Beside them a process holds 1 + `config.read_ahead` batches.
     """
 
-    def __init__(self, manifest: Manifest, seed: int, resident_bytes: int = RESIDENT_BYTES) -> None:
+    def __init__(
+        self, manifest: Manifest, config: DataConfig, seed: int, local_processes: int = 1, pin: bool = True
+    ) -> None:
+        """local_processes: that train together on this node and share its cores and memory.
+
+        pin: hand out page-locked images where there is a CUDA device, which copies them while it computes.
+        """
         self._manifest = manifest
+        self._config = config
         self._seed = seed
-        self._resident_bytes = resident_bytes
-        self._labels = torch.from_numpy(manifest.read_labels())
-        self._orders: OrderedDict[tuple[str, int], Tensor] = OrderedDict()
-        self._resident: dict[int, Tensor] = {}
-        self._readers: dict[int, _Reader] = {}
-        self._ahead: tuple[_Request, Future[Tensor]] | None = None
-        self._background = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+        self._shared = local_processes > 1
+        self._threads = max(1, len(os.sched_getaffinity(0)) // local_processes)
+        self._pin = pin and torch.cuda.is_available()
+        self._labels = self._shown_labels()
+        self._order = self._chosen_order()
+        self._metric_order = Shuffled(manifest.count, seed, "metric-order")
+        self._skips = Skips(manifest.count, config.max_skipped)
+        self._sources: dict[int, Reader | Resident] = {}
+        self._ahead = ReadAhead(self._begin, config.read_ahead)
+        self._resolution = 0  # that is trained
+        self._prefetch: Prefetch | None = None
+        self._stream = self._opened_stream()
+
+    @property
+    def skipped(self) -> dict[tuple[int, int], str]:
+        """(resolution, sample) of those that could not be read -> shard, sample and what is wrong."""
+        return self._skips.reasons
+
+    def require(self, resolution: int, batch: int) -> None:
+        """ConfigError unless batches of so many images, of all processes together, can be read at this resolution."""
+        if self._stream is not None:
+            self._stream.require(resolution, batch)
 
     def batch(self, resolution: int, position: int, count: int, part: slice = slice(None)) -> Batch:
         """Samples position ... position + count - 1 of the global order, of which `part` is read and returned.
 
         position: images seen by all processes together. part: a rank's slice of the global batch.
-        Images: uint8 N3HW; labels: int64 N. DataError names the shard and the sample that cannot be read.
+        Images: uint8 N3HW, the channels innermost; labels: int64 N, or NK with several labels an image.
+        DataError names the shard and the sample that cannot be read; ConfigError where there is not the room.
         """
-        rows = self._rows(position, count, part)
-        return Batch(self._images_ahead(resolution, position, count, part, rows), self._labels[rows])
+        if self._stream is not None:
+            pixels, rows = self._stream.batch(resolution, position, count, part)
+            images = torch.from_numpy(pixels)
+            images = images.pin_memory() if self._pin else images
+        else:
+            self._enter(resolution)
+            images, rows = self._finished(resolution, self._ahead.take(Request(resolution, position, count, part)))
+        return Batch(images.permute(0, 3, 1, 2), self._labels[torch.from_numpy(rows)])
 
     def images(self, resolution: int, start: int, count: int) -> Tensor:
         """Images start ... start + count - 1 of a fixed shuffled order of the whole set, for metrics: uint8 N3HW.
@@ -78,118 +134,134 @@ class Loader:
         """
         total = self._manifest.count
         if start < 0 or start + count > total:
-            raise DataError(f"{self._manifest.root}: images {start} to {start + count} of a set of {total}; ask fewer")
-        return self._read(resolution, self._order("metric-order", 0)[start : start + count])
+            name = self._manifest.place.describe()
+            raise DataError(f"{name}: images {start} to {start + count} of a set of {total}; ask fewer")
+        if self._stream is not None:
+            return torch.from_numpy(self._stream.images(resolution, start, count)).permute(0, 3, 1, 2)
+        rows = self._metric_order.rows(np.arange(start, start + count))
+        return self._finished(resolution, self._begun(resolution, rows))[0].permute(0, 3, 1, 2)
 
-    def _rows(self, position: int, count: int, part: slice) -> Tensor:
-        """Sample numbers: position p is row p mod N of the permutation of epoch p div N."""
-        positions = torch.arange(position, position + count)[part]
-        epochs = positions // self._manifest.count
-        rows = torch.empty_like(positions)
-        for epoch in sorted(set(epochs.tolist())):
-            chosen = epochs == epoch
-            rows[chosen] = self._order("data-order", epoch)[positions[chosen] % self._manifest.count]
-        return rows
+    def close(self) -> None:
+        """Stop reading ahead and let go of files and memory."""
+        self._ahead.drop()
+        self._keep_sources()
+        if self._prefetch is not None:
+            self._prefetch.stop()
+        if self._stream is not None:
+            self._stream.close()
 
-    def _order(self, stream: str, counter: int) -> Tensor:
-        """A permutation of the set; the few last used are kept."""
-        name = (stream, counter)
-        if name not in self._orders:
-            self._orders[name] = torch.randperm(self._manifest.count, generator=generator(self._seed, *name))
-        self._orders.move_to_end(name)
-        if len(self._orders) > 3:
-            self._orders.popitem(last=False)
-        return self._orders[name]
+    def _begin(self, request: Request) -> Begun:
+        positions = np.arange(request.position, request.position + request.count)[request.part]
+        return self._begun(request.resolution, self._order.rows(positions))
 
-    def _images_ahead(self, resolution: int, position: int, count: int, part: slice, rows: Tensor) -> Tensor:
-        """The images of `rows`, from the read-ahead if it guessed right; then the next batch is read ahead."""
-        if self._fits(resolution):
-            return self._read(resolution, rows)
-        bounds = part.indices(count)
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == (resolution, position, count, *bounds):
-            images = ahead[1].result()
-        else:
-            images = self._read(resolution, rows)
-        following = self._rows(position + count, count, part)
-        reading = self._background.submit(self._read, resolution, following)
-        self._ahead = ((resolution, position + count, count, *bounds), reading)
-        return images
+    def _begun(self, resolution: int, rows: NDArray[np.int64]) -> Begun:
+        shown = self._skips.stand_ins(resolution, rows)
+        return Begun(shown, self._source(resolution).begin(shown))
 
-    def _read(self, resolution: int, rows: Tensor) -> Tensor:
-        if self._fits(resolution):
-            return self._held(resolution)[rows]
-        return self._reader(resolution).read(rows.tolist())
+    def _finished(self, resolution: int, begun: Begun) -> tuple[Tensor, NDArray[np.int64]]:
+        """(N, H, W, 3) and the numbers of the samples, where some are skipped of those in their place."""
+        while True:
+            try:
+                return begun.pending.result(), begun.rows
+            except UnreadableSample as problem:
+                self._skip(resolution, problem)
+                begun = self._begun(resolution, begun.rows)
 
-    def _fits(self, resolution: int) -> bool:
-        return self._manifest.count * 3 * resolution**2 <= self._resident_bytes
+    def _skip(self, resolution: int, problem: UnreadableSample) -> None:
+        """Note the sample, and those after it up to one that can be read; or raise."""
+        if self._config.on_error == "stop":
+            raise problem
+        met: UnreadableSample | None = problem
+        while met is not None:
+            self._skips.note(resolution, met)
+            met = self._problem(resolution, (met.row + 1) % self._manifest.count)
 
-    def _held(self, resolution: int) -> Tensor:
-        if resolution not in self._resident:
-            self._resident[resolution] = _Reader(self._manifest, resolution).read(range(self._manifest.count))
-        return self._resident[resolution]
-
-    def _reader(self, resolution: int) -> "_Reader":
-        if resolution not in self._readers:
-            self._readers[resolution] = _Reader(self._manifest, resolution)
-        return self._readers[resolution]
-
-
-class _Reader:
-    """Reads samples of one resolution by their offset in the shards; safe to use from several threads."""
-
-    def __init__(self, manifest: Manifest, resolution: int) -> None:
-        self._manifest = manifest
-        self._resolution = resolution
-        self._index = manifest.read_index(resolution)
-        self._open: OrderedDict[int, _OpenShard] = OrderedDict()
-        self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"decode-{resolution}")
-
-    def read(self, rows: "range | list[int]") -> Tensor:
-        """The samples of these numbers: uint8 N3HW."""
-        images = np.empty((len(rows), 3, self._resolution, self._resolution), np.uint8)
-        # A thread takes a run of samples: handing over one by one costs more than decoding a small one.
-        size = max(1, min(256, -(-len(rows) // _THREADS)))
-        runs = [range(start, min(start + size, len(rows))) for start in range(0, len(rows), size)]
-        for _ in self._threads.map(partial(self._fill, images, rows), runs):
-            pass  # the results lie in `images`; going through them raises what a thread raised
-        return torch.from_numpy(images)
-
-    def _fill(self, images: NDArray[np.uint8], rows: "range | list[int]", places: Iterable[int]) -> None:
-        for place in places:
-            images[place] = self._sample(rows[place]).transpose(2, 0, 1)
-
-    def _sample(self, row: int) -> NDArray[np.uint8]:
-        number, offset, size = self._index[row].tolist()
+    def _problem(self, resolution: int, row: int) -> UnreadableSample | None:
+        """What is wrong with a sample, or with the one that stands in for it."""
         try:
-            return decode_png(self._shard(number).read(offset, size), self._resolution)
-        except (BadImage, OSError) as error:
-            path = self._manifest.shard_path(self._resolution, number)
-            raise DataError(f"{path}: sample {key(row)}: {error}; {_REMEDY}") from error
+            self._begun(resolution, np.array([row])).pending.result()
+        except UnreadableSample as problem:
+            return problem
+        return None
 
-    def _shard(self, number: int) -> "_OpenShard":
-        with self._lock:
-            if number not in self._open:
-                self._open[number] = _OpenShard(self._manifest, self._resolution, number)
-            self._open.move_to_end(number)
-            if len(self._open) > _OPEN_SHARDS:
-                self._open.popitem(last=False)
-            return self._open[number]
+    def _enter(self, resolution: int) -> None:
+        """Let go of the resolutions trained before."""
+        if resolution == self._resolution:
+            return
+        self._ahead.drop()
+        self._keep_sources(resolution)
+        self._resolution = resolution
+        if self._config.is_remote:
+            self._fetch_all(resolution)
 
+    def _keep_sources(self, *resolutions: int) -> None:
+        for resolution in self._sources.keys() - set(resolutions):
+            self._sources.pop(resolution).close()
 
-class _OpenShard:
-    """A shard open for reading. It is closed when the last thread that reads it lets go of it."""
+    def _source(self, resolution: int) -> Reader | Resident:
+        if resolution not in self._sources:
+            self._require_room(resolution)
+            self._sources[resolution] = self._new_source(resolution)
+        return self._sources[resolution]
 
-    def __init__(self, manifest: Manifest, resolution: int, number: int) -> None:
-        self._descriptor = os.open(manifest.shard_path(resolution, number), os.O_RDONLY)
-        expected, found = manifest.shards(resolution)[number].bytes, os.fstat(self._descriptor).st_size
-        if found != expected:
-            raise BadImage(f"the shard has {found} bytes, not {expected}")
+    def _new_source(self, resolution: int) -> Reader | Resident:
+        count = self._manifest.count
+        if count * 3 * resolution**2 > self._config.resident_bytes:
+            return Reader(self._manifest, resolution, self._threads, self._pin)
+        fingerprint = self._manifest.contents.fingerprint if self._shared else None
+        return Resident(Reader(self._manifest, resolution, self._threads), count, self._pin, fingerprint)
 
-    def __del__(self) -> None:
-        if hasattr(self, "_descriptor"):
-            os.close(self._descriptor)
+    def _require_room(self, resolution: int) -> None:
+        """Of a remote set: any sample may be asked for next, so all shards of a resolution must fit the cache."""
+        if self._config.is_remote:
+            self._cached_place().require_room(self._manifest.files(resolution).bytes)
 
-    def read(self, offset: int, size: int) -> bytes:
-        return os.pread(self._descriptor, size, offset)
+    def _fetch_all(self, resolution: int) -> None:
+        """Download the shards before they are asked for."""
+        if self._prefetch is not None:
+            self._prefetch.stop()
+        self._require_room(resolution)
+        self._prefetch = self._cached_place().prefetch(self._manifest.shards(resolution))
+
+    def _cached_place(self) -> "CachedPlace":
+        from progan.data.remote import CachedPlace
+
+        assert isinstance(self._manifest.place, CachedPlace)
+        return self._manifest.place
+
+    def _opened_stream(self) -> "StreamReader | None":
+        if not self._config.stream:
+            return None
+        from progan.data.stream import StreamReader
+
+        return StreamReader(self._manifest, self._seed, self._config.lanes, self._on_stream_problem)
+
+    def _on_stream_problem(self, problem: DataError) -> None:
+        """A whole shard of a stream cannot be read."""
+        if self._config.on_error == "stop":
+            raise problem
+        self._skips.note_shard(problem)
+
+    def _shown_labels(self) -> Tensor:
+        """Those of the manifest, or of the labelled subset."""
+        labels, classes = torch.from_numpy(self._manifest.read_labels()), self._manifest.contents.classes
+        if self._config.labelled_per_class is None:
+            return labels
+        self._require_classes("labelled_per_class")
+        return labelled_subset(labels, len(classes), self._config.labelled_per_class, self._seed)
+
+    def _chosen_order(self) -> Order:
+        if not self._config.balanced:
+            return Shuffled(self._manifest.count, self._seed)
+        self._require_classes("balanced")
+        # Of a labelled subset those labels alone: what training is not shown must not steer it.
+        return Balanced(self._labels, len(self._manifest.contents.classes), self._seed)
+
+    def _require_classes(self, name: str) -> None:
+        contents = self._manifest.contents
+        if not contents.classes or contents.multilabel:
+            kind = "several labels an image" if contents.multilabel else "no labels"
+            where = self._manifest.place.describe()
+            raise ConfigError(
+                f"data.{name}: {where} has {kind}; prepare it with a label of one class, or leave this out"
+            )

@@ -1,11 +1,13 @@
 """Manifest: the sole owner of keys and file names in a prepared set.
 
 manifest.json      all that follows with its hashes; written last, so a set that has one is complete
-labels.npy         int64 N: class of each sample, UNLABELLED where unknown; its row number is the sample's number
-names.jsonl        the source's name of each sample, a line each
+labels.npy         int64 N: class of each sample, UNLABELLED where unknown; of a set with several labels (N, K),
+                   1 or 0 for each class; a sample's number is its row
+samples.jsonl      a line for each sample: its name in the source and a digest of its pixels
 rejects.jsonl      the pictures that could not be used, with reasons
-r0032/index.npy    int64 (N, 3): shard number, offset and size of the sample's PNG inside the shard
-r0032/000000.tar   ordinary WebDataset shards: KEY.png and, in a labelled set, KEY.cls
+r0032/index.npy    int64 (N, 4): shard number, offset and size of the sample inside the shard, CRC-32 of its bytes
+r0032/000000.tar   ordinary WebDataset shards: KEY.npy (raw pixels HWC), .png, .webp or .jpg and, in a labelled set,
+                   KEY.cls, or KEY.json (a list) where there are several labels
 """
 
 import hashlib
@@ -19,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from progan.data.place import LocalPlace, Place
 from progan.files import write_json
 from progan.types import DataError, DataSpec
 
-VERSION = 1
-MANIFEST, LABELS, NAMES, REJECTS = "manifest.json", "labels.npy", "names.jsonl", "rejects.jsonl"
+VERSION = 2
+MANIFEST, LABELS, SAMPLES, REJECTS = "manifest.json", "labels.npy", "samples.jsonl", "rejects.jsonl"
 
-_BLOCK = 1 << 20  # bytes read at a time when hashing
+REMEDY = "copy the set again or prepare it again"
 
 
 def key(number: int) -> str:
@@ -55,8 +58,13 @@ class Shard(_Record):
 class ResolutionFiles(_Record):
     """The files of one resolution."""
 
+    encoding: str  # of its samples: see codec.py
     shards: tuple[Shard, ...]
     index_sha256: str
+
+    @property
+    def bytes(self) -> int:
+        return sum(shard.bytes for shard in self.shards)
 
 
 class Contents(_Record):
@@ -64,10 +72,12 @@ class Contents(_Record):
 
     version: int = VERSION
     source: str  # as the user named it
-    request: dict[str, str | int | None]  # what was asked for; equal requests make equal sets
+    request: dict[str, str | int | float | bool | None]  # what was asked for; equal requests make equal sets
+    part: str | None = None  # "2/8": the second of eight parts that are still to be merged; None: a whole set
     count: int
     rejects: int
     classes: tuple[str, ...]  # in label order; empty: unlabelled
+    multilabel: bool = False  # whether a sample can belong to several classes
     class_counts: tuple[int, ...]
     labels_sha256: str
     resolutions: dict[int, ResolutionFiles]  # ascending
@@ -79,36 +89,44 @@ class Contents(_Record):
         text = json.dumps([self.count, self.classes, self.labels_sha256, hashes], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def write(self, root: Path) -> None:
+        """Write manifest.json; call it when every other file is in place."""
+        write_json(root / MANIFEST, self.model_dump(mode="json") | {"fingerprint": self.fingerprint})
+
 
 @dataclass(frozen=True)
 class Manifest:
     """A complete prepared set."""
 
-    root: Path
+    place: Place
     contents: Contents
 
     @classmethod
-    def load(cls, root: Path) -> "Manifest":
-        """DataError if `root` holds no complete set, one of another version, or a damaged manifest."""
-        path = root / MANIFEST
+    def load(cls, place: Place | Path) -> "Manifest":
+        """DataError if there is no complete set, one of another version, or a damaged manifest."""
+        place = LocalPlace(place) if isinstance(place, Path) else place
+        path = place.describe(MANIFEST)
         try:
-            facts: Any = json.loads(path.read_text(encoding="utf-8"))
+            facts: Any = json.loads(place.read(MANIFEST).decode())
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise DataError(f"{root}: not a prepared set (no {MANIFEST}); make one with: progan prepare") from error
+            rule = f"not a prepared set (no {MANIFEST}); make one with: progan prepare"
+            raise DataError(f"{place.describe()}: {rule}") from error
         except OSError as error:
             raise _missing(path, error) from error
         except ValueError as error:
-            raise DataError(f"{path}: damaged: not JSON; copy the set again or prepare it again") from error
-        return cls(root, _validated(path, facts))
-
-    def write(self) -> None:
-        """Write manifest.json; call it when every other file is in place."""
-        facts = self.contents.model_dump(mode="json")
-        write_json(self.root / MANIFEST, facts | {"fingerprint": self.contents.fingerprint})
+            raise DataError(f"{path}: damaged: not JSON; {REMEDY}") from error
+        return cls(place, _validated(path, facts))
 
     @property
     def spec(self) -> DataSpec:
-        return DataSpec(self.resolutions, self.contents.count, self.contents.classes, self.contents.fingerprint)
+        facts = self.contents
+        return DataSpec(self.resolutions, facts.count, facts.classes, facts.fingerprint, multilabel=facts.multilabel)
+
+    @property
+    def root(self) -> Path:
+        """The folder of a local set."""
+        assert isinstance(self.place, LocalPlace)
+        return self.place.root
 
     @property
     def resolutions(self) -> tuple[int, ...]:
@@ -121,41 +139,43 @@ class Manifest:
     @property
     def bytes(self) -> int:
         """Of all shards together."""
-        return sum(shard.bytes for files in self.contents.resolutions.values() for shard in files.shards)
+        return sum(files.bytes for files in self.contents.resolutions.values())
 
-    def shards(self, resolution: int) -> tuple[Shard, ...]:
-        """In order. DataError if the set was not prepared at this resolution."""
-        return self._files(resolution).shards
-
-    def shard_path(self, resolution: int, number: int) -> Path:
-        return self.root / self.shards(resolution)[number].name
-
-    def read_index(self, resolution: int) -> NDArray[np.int64]:
-        """(N, 3): shard number, offset, size of each sample's PNG. DataError if the file is missing or altered."""
-        return _checked_array(self.root / index_name(resolution), self._files(resolution).index_sha256)
-
-    def read_labels(self) -> NDArray[np.int64]:
-        """N. DataError if the file is missing or altered."""
-        return _checked_array(self.root / LABELS, self.contents.labels_sha256)
-
-    def verify(self) -> None:
-        """Read every file again; DataError naming the first that is missing or altered."""
-        self.read_labels()
-        for resolution in self.resolutions:
-            self.read_index(resolution)
-            for shard in self.shards(resolution):
-                _require_hash(self.root / shard.name, _file_hash(self.root / shard.name), shard.sha256)
-
-    def _files(self, resolution: int) -> ResolutionFiles:
+    def files(self, resolution: int) -> ResolutionFiles:
+        """DataError if the set was not prepared at this resolution."""
         if resolution not in self.contents.resolutions:
             known = ", ".join(map(str, self.resolutions))
-            raise DataError(f"{self.root}: no {resolution} px images, only {known}; prepare the set at {resolution} px")
+            rule = f"no {resolution} px images, only {known}; prepare the set at {resolution} px"
+            raise DataError(f"{self.place.describe()}: {rule}")
         return self.contents.resolutions[resolution]
 
+    def shards(self, resolution: int) -> tuple[Shard, ...]:
+        """In order."""
+        return self.files(resolution).shards
 
-def _validated(path: Path, facts: Any) -> Contents:
+    def read_index(self, resolution: int) -> NDArray[np.int64]:
+        """(N, 4): shard number, offset, size, CRC-32 of each sample. DataError if the file is missing or altered."""
+        return self._checked_array(index_name(resolution), self.files(resolution).index_sha256)
+
+    def read_labels(self) -> NDArray[np.int64]:
+        """N, or (N, K) with several labels. DataError if the file is missing or altered."""
+        return self._checked_array(LABELS, self.contents.labels_sha256)
+
+    def _checked_array(self, name: str, sha256: str) -> NDArray[np.int64]:
+        path = self.place.describe(name)
+        try:
+            data = self.place.read(name)
+        except OSError as error:
+            raise _missing(path, error) from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise DataError(f"{path}: altered since it was written; {REMEDY}")
+        array: NDArray[np.int64] = np.load(io.BytesIO(data), allow_pickle=False)
+        return array
+
+
+def _validated(path: str, facts: Any) -> Contents:
     if not isinstance(facts, dict) or "version" not in facts:
-        raise DataError(f"{path}: damaged: no version in it; copy the set again or prepare it again")
+        raise DataError(f"{path}: damaged: no version in it; {REMEDY}")
     if facts["version"] != VERSION:
         raise DataError(f"{path}: version {facts['version']}, this program reads {VERSION}; prepare the set again")
     fingerprint = facts.pop("fingerprint", None)
@@ -163,37 +183,11 @@ def _validated(path: Path, facts: Any) -> Contents:
         contents = Contents.model_validate(facts)
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise DataError(f"{path}: damaged at {where}; copy the set again or prepare it again") from error
+        raise DataError(f"{path}: damaged at {where}; {REMEDY}") from error
     if contents.fingerprint != fingerprint:
-        raise DataError(f"{path}: damaged: the fingerprint does not fit; copy the set again or prepare it again")
+        raise DataError(f"{path}: damaged: the fingerprint does not fit; {REMEDY}")
     return contents
 
 
-def _checked_array(path: Path, sha256: str) -> NDArray[np.int64]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise _missing(path, error) from error
-    _require_hash(path, hashlib.sha256(data).hexdigest(), sha256)
-    array: NDArray[np.int64] = np.load(io.BytesIO(data), allow_pickle=False)
-    return array
-
-
-def _file_hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise _missing(path, error) from error
-    return digest.hexdigest()
-
-
-def _require_hash(path: Path, found: str, expected: str) -> None:
-    if found != expected:
-        raise DataError(f"{path}: altered since it was written; copy the set again or prepare it again")
-
-
-def _missing(path: Path, error: OSError) -> DataError:
-    return DataError(f"{path}: cannot be read ({error.strerror}); copy the set again or prepare it again")
+def _missing(path: str, error: OSError) -> DataError:
+    return DataError(f"{path}: cannot be read ({error.strerror}); {REMEDY}")

@@ -1,117 +1,195 @@
 """Preparing a set: raw pictures in, one WebDataset tar set per resolution and a manifest out.
 
-Workers decode, crop, average and encode; this process writes what they return, in the source's order, so that the
-shards are byte for byte the same for any number of workers. Only the index grows with the number of pictures.
+Workers render pictures; this process assembles what they return. A killed call goes on where it was last saved.
 """
 
 import fcntl
-import json
 import os
-import shutil
-from array import array
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import numpy as np
-
-from progan.data.images import BadImage, Box, cut, encode_png, pyramid
-from progan.data.manifest import (
-    LABELS,
-    MANIFEST,
-    NAMES,
-    REJECTS,
-    Contents,
-    Manifest,
-)
+from progan.data.assembly import Assembly, clear, require_same_request
+from progan.data.codec import RAW, require_encoding
+from progan.data.images import levels_of
+from progan.data.manifest import MANIFEST, REJECTS, Manifest
 from progan.data.pool import in_order
-from progan.data.sources import Entry, Raw, Source
-from progan.data.tars import SHARD_BYTES, TarSet, save_array
-from progan.files import write_jsonl, write_text
-from progan.types import MIN_RESOLUTION, ConfigError, DataError, resolutions_up_to
-
-Progress = Callable[[int, int, int], None]  # pictures done, of all, rejected so far
+from progan.data.render import Reject, Render, Sample
+from progan.data.sources.base import Identity, Source
+from progan.data.tars import SHARD_BYTES
+from progan.types import MIN_RESOLUTION, ConfigError, DataError
 
 _LOCK = "lock"
 _CHUNK_PIXELS = 2**22  # of top-resolution samples a worker returns at once
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """One picture, cropped, averaged and encoded."""
+class PrepareOptions:
+    """How a source becomes a set."""
 
-    label: int
-    pngs: tuple[bytes, ...]  # one per resolution, ascending
+    resolution: int  # px of the largest samples
+    limit: int | None = None  # only the first so many pictures
+    raw_up_to: int = 64  # px: samples up to this are stored unencoded
+    codec: str = "png"  # of the larger ones
+    shard_bytes: int = SHARD_BYTES  # a shard is closed once it is this large
+    keep_duplicates: bool = False  # keep pictures whose pixels equal an earlier one's
+    max_rejects: float = 0.01  # share of the pictures that may be unusable
+    workers: int = 1  # processes
+    part: tuple[int, int] | None = None  # (2, 8): the second of eight equal parts of the source
+
+    @property
+    def encodings(self) -> dict[int, str]:
+        """By resolution, ascending."""
+        return {size: RAW if size <= self.raw_up_to else self.codec for size in levels_of(self.resolution)}
+
+    def request(self, source: Source) -> Identity:
+        """All that the bytes of the set depend on."""
+        return source.identity | {name: getattr(self, name) for name in REQUESTED}
+
+    def check(self) -> None:
+        """ConfigError naming the option."""
+        require_encoding(self.codec)
+        if self.resolution < MIN_RESOLUTION:
+            raise ConfigError(f"resolution: {self.resolution} is not at least {MIN_RESOLUTION}")
+        for name in ("limit", "workers", "shard_bytes"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name}: {value} is not at least 1")
+        if self.part is not None and not 1 <= self.part[0] <= self.part[1]:
+            raise ConfigError(f"part: {self.part[0]}/{self.part[1]}: parts are counted from 1/n to n/n")
 
 
-def prepare(
+@dataclass(frozen=True)
+class Done:
+    """How far a set in the making has come."""
+
+    entries: int
+    of: int
+    before: int  # entries that an earlier, interrupted call had done
+    rejects: int
+
+
+# The options that the bytes of a set depend on.
+REQUESTED = ("resolution", "limit", "raw_up_to", "codec", "shard_bytes", "keep_duplicates")
+
+Progress = Callable[[Done], None]
+
+
+def prepare(source: Source, out: Path, options: PrepareOptions, progress: Progress = lambda done: None) -> Manifest:
+    """Make the prepared set, or part, at `out`; a complete one of the same request is kept.
+
+    An interrupted call, however it ended, leaves a working folder beside `out`, from which the same call goes on.
+    DataError: `out` holds something else, too many pictures are unusable, a class has none, the disk is full.
+    """
+    options.check()
+    entries = source.entries[: options.limit]
+    first, last = _share(len(entries), options.part)
+    render = Render(source.load, source.frame, options.encodings)
+
+    def items(done: int) -> Iterator[list[Sample | Reject]]:
+        size = max(1, min(64, _CHUNK_PIXELS // options.resolution**2))
+        numbers = range(first + done, last)
+        chunks = ([(n, entries[n]) for n in numbers[start : start + size]] for start in range(0, len(numbers), size))
+        for _, results in in_order(render, chunks, options.workers):
+            yield results
+
+    return assemble(source, out, options, items, last - first, progress)
+
+
+def assemble(
     source: Source,
     out: Path,
-    resolution: int,
-    limit: int | None = None,
-    workers: int = 1,
-    shard_bytes: int = SHARD_BYTES,
-    max_rejects: float = 0.01,
-    progress: Progress = lambda done, total, rejected: None,
+    options: PrepareOptions,
+    items: Callable[[int], Iterable[list[Sample | Reject]]],
+    total: int,
+    progress: Progress,
 ) -> Manifest:
-    """Make the prepared set `out` at MIN_RESOLUTION, ..., `resolution` px; a complete one of the same request is kept.
-
-    limit: only the first so many pictures. shard_bytes: a shard is closed once it is this large.
-    max_rejects: the share of pictures that may be unusable. An interrupted call leaves nothing at `out`.
-    DataError: `out` holds something else, too many pictures are unusable, a class has none.
-    """
-    sizes = _checked_resolutions(resolution)
-    for name, value in (("limit", limit), ("workers", workers)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name}: {value} is not at least 1")
-    request = source.identity | {"resolution": resolution, "limit": limit}
+    """Make the set at `out` of items(done): what comes after the first `done` of `total` entries, in order."""
+    request = options.request(source)
     if (out / MANIFEST).exists():
         return _kept(Manifest.load(out), request)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: exists and is not a prepared set; give another --out or delete it")
-    with _built_beside(out) as root:
-        writer = _SetWriter(root, sizes, shard_bytes, labelled=bool(source.classes))
-        _fill(writer, source, source.entries[:limit], workers, max_rejects, progress)
-        writer.finish(source, request).write()
+    with _working_folder(out) as root:
+        if (root / MANIFEST).exists():  # killed between the manifest and the renaming
+            _kept(Manifest.load(root), request)
+        else:
+            _fill(
+                Assembly(root, request, options.encodings, options.shard_bytes), source, options, items, total, progress
+            )
+        clear(root)
     return Manifest.load(out)
 
 
-def _checked_resolutions(resolution: int) -> tuple[int, ...]:
-    if resolution < MIN_RESOLUTION or resolution & (resolution - 1):
-        rule = f"not a power of two of at least {MIN_RESOLUTION}, such as 64 or 1024"
-        raise ConfigError(f"resolution: {resolution} is {rule}")
-    return resolutions_up_to(resolution)
+def part_name(part: tuple[int, int] | None) -> str | None:
+    return None if part is None else f"{part[0]}/{part[1]}"
 
 
-def _kept(manifest: Manifest, request: dict[str, str | int | None]) -> Manifest:
-    found = manifest.contents.request
-    for name in request | found:
-        if found.get(name) != request.get(name):
-            raise DataError(
-                f"{manifest.root}: already holds a set made with {name} {found.get(name)}, not {request.get(name)}; "
-                "give another --out or delete it"
-            )
+def _share(count: int, part: tuple[int, int] | None) -> tuple[int, int]:
+    """The entries of a part: number of the first, and of the one after the last."""
+    number, parts = part or (1, 1)
+    return (number - 1) * count // parts, number * count // parts
+
+
+def _fill(
+    assembly: Assembly,
+    source: Source,
+    options: PrepareOptions,
+    items: Callable[[int], Iterable[list[Sample | Reject]]],
+    total: int,
+    progress: Progress,
+) -> None:
+    before = assembly.state.done
+    whole = len(source.entries[: options.limit])
+    try:
+        for results in items(before):
+            assembly.add(results, bool(source.classes), options.keep_duplicates)
+            progress(Done(assembly.state.done, total, before, assembly.state.rejects))
+            _require_few_rejects(assembly, source, whole, options.max_rejects)
+        assembly.finish(source, part_name(options.part)).write(assembly.root)
+    except BaseException:
+        _save_what_there_is(assembly)
+        raise
+
+
+def _save_what_there_is(assembly: Assembly) -> None:
+    try:
+        assembly.save()
+        assembly.close()
+    except (OSError, ValueError):
+        pass  # the disk is full or the files are closed already: what was saved last still counts
+
+
+def _require_few_rejects(assembly: Assembly, source: Source, total: int, share: float) -> None:
+    state = assembly.state
+    if state.rejects > share * total:
+        raise DataError(
+            f"{source.path}: {state.rejects} of {total} pictures cannot be used, more than the share {share:g} allowed "
+            f"(--max-rejects); the list is {assembly.root / REJECTS}; the first: {state.first_reject}"
+        )
+
+
+def _kept(manifest: Manifest, request: Identity) -> Manifest:
+    require_same_request(manifest.root, manifest.contents.request, request)
     return manifest
 
 
 @contextmanager
-def _built_beside(out: Path) -> Iterator[Path]:
-    """A new folder beside `out`, renamed onto it on success; what a killed call left there is removed first."""
+def _working_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that only this process uses, renamed onto `out` on success and kept otherwise."""
     partial = out.absolute().with_name(f".{out.absolute().name}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
-    with (partial / _LOCK).open("w") as lock:
-        _take(lock, out, partial)
-        try:
-            _clear(partial)
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        with (partial / _LOCK).open("w") as lock:
+            _take(lock, out, partial)
             yield partial
             (partial / _LOCK).unlink()
             os.replace(partial, out)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+    except OSError as error:
+        rule = "nothing is lost: make room or give another --out, and run the same command again"
+        raise DataError(f"{error.filename or out}: cannot be written ({error.strerror or error}); {rule}") from error
 
 
 def _take(lock: IO[str], out: Path, partial: Path) -> None:
@@ -123,101 +201,3 @@ def _take(lock: IO[str], out: Path, partial: Path) -> None:
         held = False
     if not held:
         raise DataError(f"{out}: another process is preparing this set; wait for it or give another --out")
-
-
-def _clear(partial: Path) -> None:
-    for path in partial.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != _LOCK:
-            path.unlink()
-
-
-def _fill(
-    writer: "_SetWriter",
-    source: Source,
-    entries: Sequence[Entry],
-    workers: int,
-    max_rejects: float,
-    progress: Progress,
-) -> None:
-    size = max(1, min(64, _CHUNK_PIXELS // writer.sizes[-1] ** 2))
-    chunks = (entries[start : start + size] for start in range(0, len(entries), size))
-    done = 0
-    for chunk, results in in_order(_Render(source.load, source.square, writer.sizes[-1]), chunks, workers):
-        for entry, result in zip(chunk, results, strict=True):
-            writer.add(entry, result)
-        done += len(chunk)
-        if len(writer.rejects) > max_rejects * len(entries):
-            first = writer.rejects[0]
-            raise DataError(
-                f"{source.path}: {len(writer.rejects)} of {len(entries)} pictures cannot be used, more than the share "
-                f"{max_rejects:g} allowed (--max-rejects); the first: {first['name']}: {first['reason']}"
-            )
-        progress(done, len(entries), len(writer.rejects))
-
-
-@dataclass(frozen=True)
-class _Render:
-    """What a worker does with a chunk. A str in place of a picture is the reason why it cannot be used."""
-
-    load: Callable[[Entry], Raw]
-    square: Callable[[int, int], Box]
-    resolution: int
-
-    def __call__(self, entries: Sequence[Entry]) -> list[Rendered | str]:
-        return [self._one(entry) for entry in entries]
-
-    def _one(self, entry: Entry) -> Rendered | str:
-        try:
-            raw = self.load(entry)
-            height, width, _ = raw.pixels.shape
-            levels = pyramid(cut(raw.pixels, self.square(width, height)), self.resolution)
-        except BadImage as error:
-            return str(error)
-        return Rendered(raw.label, tuple(encode_png(pixels) for pixels in levels.values()))
-
-
-class _SetWriter:
-    """Writes the files of a set under one folder, sample by sample."""
-
-    def __init__(self, root: Path, sizes: tuple[int, ...], shard_bytes: int, labelled: bool) -> None:
-        self.sizes = sizes
-        self.rejects: list[dict[str, str]] = []
-        self._root = root
-        self._labelled = labelled
-        self._tars = [TarSet(root, size, shard_bytes) for size in sizes]
-        self._labels = array("q")
-        self._names: list[str] = []
-
-    def add(self, entry: Entry, result: Rendered | str) -> None:
-        if isinstance(result, str):
-            self.rejects.append({"name": entry.name, "reason": result})
-            return
-        number = len(self._labels)
-        for tar, png in zip(self._tars, result.pngs, strict=True):
-            tar.add(number, png, result.label if self._labelled else None)
-        self._labels.append(result.label)
-        self._names.append(entry.name)
-
-    def finish(self, source: Source, request: dict[str, str | int | None]) -> Manifest:
-        """Close every file but the manifest, which is returned unwritten. DataError for a class without a picture."""
-        write_text(self._root / NAMES, "".join(json.dumps(name) + "\n" for name in self._names))
-        write_jsonl(self._root / REJECTS, self.rejects)
-        if not self._labels:
-            raise DataError(f"{source.path}: no usable picture; the first: {self.rejects[0]}")
-        tallies = Counter(self._labels)
-        for number, name in enumerate(source.classes):
-            if not tallies[number]:
-                raise DataError(f"{source.path}: class {name!r} has no picture; raise --limit or choose another label")
-        contents = Contents(
-            source=source.path,
-            request=request,
-            count=len(self._labels),
-            rejects=len(self.rejects),
-            classes=source.classes,
-            class_counts=tuple(tallies[number] for number in range(len(source.classes))),
-            labels_sha256=save_array(self._root / LABELS, np.array(self._labels, np.int64)),
-            resolutions={tar.resolution: tar.finish() for tar in self._tars},
-        )
-        return Manifest(self._root, contents)

@@ -10,8 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from progan.data.images import to_reals
-from progan.distributed import World, any_rank, average
+from progan.data.reals import to_reals
+from progan.distributed import World, any_rank, average, on_every_rank
 from progan.engine.average import averaged_copy, decay, update_average
 from progan.engine.play import OptimConfig, Player, playing, update
 from progan.losses.objective import Round
@@ -179,7 +179,8 @@ def _real_batch(training: Training, play: Play, phase: Phase, reals: RealImages,
         return None
     share = rules.world.share(phase.batch)
     position = training.images_seen * training.system.reals_per_round + play.reads * phase.batch
-    stored = reals.batch(phase.resolution, position, phase.batch, share)
+    read = partial(reals.batch, phase.resolution, position, phase.batch, share)
+    stored = on_every_rank(read, rules.world)
     mirror = None
     if rules.mirror:
         draw = torch.rand(phase.batch, generator=generator(rules.seed, "mirror", position))

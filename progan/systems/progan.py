@@ -17,7 +17,7 @@ from progan.losses.objective import Objective, Weighted
 from progan.losses.penalties import R1, GradientPenalty
 from progan.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator
 from progan.systems.system import Role, System
-from progan.types import DataSpec
+from progan.types import ConfigError, DataSpec
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -83,7 +83,16 @@ class ProganConfig(Settings):
 
 
 def build(config: ProganConfig, data: DataSpec, resolution: int) -> System:
-    """The system for images of `data` grown to `resolution` pixels; weights are drawn from torch's global generator."""
+    """The system for images of `data` grown to `resolution` pixels; weights are drawn from torch's global generator.
+
+    ConfigError for data with several labels an image.
+    """
+    if data.multilabel:
+        named = ", ".join(data.classes[:3])
+        raise ConfigError(
+            f"data.path: its images have several labels each ({named}); progan takes one class an image: "
+            "prepare the set with one attribute, or with a product of attributes such as 'Male*Smiling'"
+        )
     maps = {"base": config.maps_base, "maximum": config.maps_max, "channels": data.channels}
     rows = config.loss.objectives()
     if data.num_classes:

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from progan.data.manifest import Manifest
-from progan.data.shards import prepare
-from progan.data.sources import open_source
+from progan.data.shards import PrepareOptions, prepare
+from progan.data.sources import SourceOptions, open_source
 
 
 def _write_pictures(
@@ -28,10 +28,21 @@ def write_pictures() -> Callable[..., Path]:
     return _write_pictures
 
 
+def _labelled(folder: Path, raw_up_to: int, shard_bytes: int) -> Manifest:
+    """Ten pictures of two classes at 4, 8 and 16 px."""
+    _write_pictures(folder / "raw" / "cats", 6)
+    _write_pictures(folder / "raw" / "dogs", 4, first=6)
+    source = open_source(str(folder / "raw"), SourceOptions(label="folder"))
+    return prepare(source, folder / "set", PrepareOptions(16, raw_up_to=raw_up_to, shard_bytes=shard_bytes))
+
+
 @pytest.fixture
 def labelled_set(tmp_path: Path) -> Manifest:
-    """Ten pictures of two classes at 4, 8 and 16 px, in several shards."""
-    _write_pictures(tmp_path / "raw" / "cats", 6)
-    _write_pictures(tmp_path / "raw" / "dogs", 4, first=6)
-    source = open_source(str(tmp_path / "raw"), label="folder")
-    return prepare(source, tmp_path / "set", 16, shard_bytes=4000)
+    """Ten pictures of two classes at 4, 8 and 16 px, stored raw, in several shards."""
+    return _labelled(tmp_path, raw_up_to=64, shard_bytes=8000)
+
+
+@pytest.fixture
+def coded_set(tmp_path: Path) -> Manifest:
+    """The same with PNG at 8 and 16 px."""
+    return _labelled(tmp_path, raw_up_to=4, shard_bytes=4000)

@@ -59,3 +59,17 @@ def test_a_batch_that_cannot_be_shared_ends_all_processes_with_one_line(tmp_path
     done = _launch("torchrun", _config(tmp_path, {4: 16, 8: 4}), tmp_path / "run")
     assert done.returncode != 0
     assert done.stderr.count("4 is not a multiple of 8 (2 processes x groups of 4") == 1
+
+
+def test_a_sample_altered_on_disk_ends_all_processes_with_its_shard_named(tmp_path: Path) -> None:
+    config = _config(tmp_path, {4: 16, 8: 8})
+    shard = next((tmp_path / "data" / "r0008").glob("*.tar"))
+    data = bytearray(shard.read_bytes())
+    data[700] ^= 1  # inside the pixels of the first sample: one rank alone reads it
+    shard.write_bytes(data)
+    done = _launch("torchrun", config, tmp_path / "run")
+    assert done.returncode != 0
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert "rank " in errors[0]
+    assert str(shard) in errors[0]

@@ -24,7 +24,7 @@ def test_floats_become_the_nearest_byte_and_are_clipped() -> None:
 
 
 def test_every_byte_survives_the_way_into_the_network_and_back() -> None:
-    from progan.data.images import to_reals
+    from progan.data.reals import to_reals
 
     pixels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
     assert torch.equal(to_uint8(to_reals(pixels)), pixels)

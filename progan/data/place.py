@@ -1,0 +1,40 @@
+"""Where a prepared set lies: its small files are read whole, its shards are had as files of this node."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class Place(Protocol):
+    """A prepared set's files, by their names in the manifest."""
+
+    def describe(self, name: str = "") -> str:
+        """How messages call one of the files, or the set."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """A small file. OSError if it cannot be read."""
+        ...
+
+    def fetch(self, name: str, size: int, sha256: str) -> Path:
+        """A shard as a file of this node, downloaded and checked first where it lies elsewhere.
+
+        DataError for a download that fails or differs from size and sha256. The file may be removed once it is open.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class LocalPlace:
+    """A folder. Its shards are not hashed here: the index holds a checksum of every sample."""
+
+    root: Path
+
+    def describe(self, name: str = "") -> str:
+        return str(self.root / name)
+
+    def read(self, name: str) -> bytes:
+        return (self.root / name).read_bytes()
+
+    def fetch(self, name: str, size: int, sha256: str) -> Path:
+        return self.root / name

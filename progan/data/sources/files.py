@@ -1,0 +1,103 @@
+"""A folder or zip of images: unlabelled, with a class for each folder, or with the labels of a dataset.json."""
+
+import os
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from progan.data.frames import BoxFrame, centre_square
+from progan.data.images import SUFFIXES, decode
+from progan.data.sources import dataset_json, zips
+from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, digest, labelled, reading
+from progan.data.sources.classes import BY_CLASS
+from progan.types import DataError
+
+BY_FOLDER = "folder"  # the label that names a class by its top-level folder
+
+
+def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
+    """DataError for any label but BY_FOLDER and BY_CLASS."""
+    source = plain(spec, path)
+    if options.label is None or not source.entries:
+        return source
+    if options.label == BY_FOLDER:
+        return _classed_by_folder(source)
+    if options.label == BY_CLASS:
+        return dataset_json.classed(source, path)
+    rule = f"plain images have no attributes; use {BY_FOLDER!r}, {BY_CLASS!r} (of {dataset_json.NAME}) or no label"
+    raise DataError(f"{spec}: label {options.label!r}: {rule}")
+
+
+def plain(spec: str, path: Path) -> Source:
+    """The images of a folder or zip in the order of their names, unlabelled."""
+    if path.is_dir():
+        sized = sorted((name, _size(os.path.join(path, name))) for name in below(path) if is_image(name))
+        entries = [Entry(name) for name, _ in sized]
+        load, listing = partial(_from_folder, path), digest(f"{name} {size}" for name, size in sized)
+    elif zipfile.is_zipfile(path):
+        entries = zips.entries(path, is_image)
+        load, listing = partial(zips.load, path), digest(f"{entry.name} {entry.place[3]}" for entry in entries)
+    else:
+        rule = "its end is missing; get it again" if path.suffix.lower() == ".zip" else "unpack it to a folder"
+        raise DataError(f"{path}: neither a folder nor a zip, nor another kind of set that is known; {rule}")
+    identity: Identity = {"kind": "images", "label": None, "listing": listing}
+    return Source(spec, identity, (), entries, load, BoxFrame(centre_square))
+
+
+def below(root: Path) -> Iterator[str]:
+    """Relative path of every file below a folder, through links to folders too, but into no folder twice.
+
+    Hidden files and folders are left out, and the copies that macOS adds beside each file.
+    """
+    seen = set()
+    for folder, folders, names in os.walk(root, followlinks=True, onerror=_refuse):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        prefix = Path(folder).relative_to(root).as_posix()
+        yield from (name if prefix == "." else f"{prefix}/{name}" for name in names if not is_hidden(name))
+
+
+def is_image(name: str) -> bool:
+    """By suffix; nothing hidden."""
+    return name.lower().endswith(SUFFIXES) and not any(map(is_hidden, name.split("/")))
+
+
+def is_hidden(part: str) -> bool:
+    return (part.startswith(".") and part != ".") or part == "__MACOSX"
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename}: cannot be read ({error.strerror}); what lies in it would be missing")
+
+
+def _size(path: str) -> int:
+    """In bytes; -1 for a link that leads nowhere, which is one bad picture."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
+
+
+def _from_folder(root: Path, entry: Entry) -> Raw:
+    with reading():
+        data = (root / entry.name).read_bytes()
+    return Raw(decode(data), entry.label)
+
+
+def _classed_by_folder(source: Source) -> Source:
+    """Classes by top-level folder, below any folder that wraps everything, as zips often have."""
+    parts = [entry.name.split("/") for entry in source.entries]
+    depth = 0
+    while len({part[depth] for part in parts}) == 1 and all(len(part) > depth + 2 for part in parts):
+        depth += 1
+    stray = next((part for part in parts if len(part) < depth + 2), None)
+    if stray is not None:
+        raise DataError(f"{source.path}: label {BY_FOLDER!r}: {'/'.join(stray)} lies in no class folder; move it")
+    classes = tuple(sorted({part[depth] for part in parts}))
+    numbers = {name: number for number, name in enumerate(classes)}
+    return labelled(source, BY_FOLDER, classes, [numbers[part[depth]] for part in parts])
