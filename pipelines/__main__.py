@@ -69,7 +69,8 @@ def prepare(
     part: Annotated[
         str | None, typer.Option(help="Prepare only part 2/8 of the set; progan merge puts the parts together.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the synthetic faces.", min=0)] = 0,
+    shuffle: Annotated[bool, typer.Option("--shuffle", help="Store the images in an order drawn by --seed.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the synthetic faces and of --shuffle.", min=0)] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes; default: one a core.", min=1)] = None,
     max_rejects: MaxRejects = 0.01,
 ) -> None:
@@ -79,10 +80,10 @@ def prepare(
 
         from pipelines.prepare import cores, parse_part
         from pipelines.prepare import prepare as stage
-        from progan.data.shards import PrepareOptions
+        from progan.data.preparing.shards import PrepareOptions
         from progan.data.sources import SourceOptions
 
-        options = SourceOptions(resolution, limit, label, partition, seed, crop, landmarks)
+        options = SourceOptions(resolution, limit, label, partition, seed, crop, shuffle, landmarks)
         chosen = partial(
             PrepareOptions,
             limit=limit,

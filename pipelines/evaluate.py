@@ -1,6 +1,7 @@
 """Measure snapshots: append the results to metrics.jsonl."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -64,20 +65,25 @@ def evaluate(run: Path, snapshot: Path | None, every: bool, metrics: Sequence[st
     directory = RunDirectory(run)
     config = validate(Config, directory.read_config())
     manifest = open_set(config.data)
-    evaluator = make_evaluator(config, Loader(manifest, config.data, config.seed), manifest, metrics or None)
-    for path in _chosen(directory, snapshot, every):
-        loaded = load_snapshot(path)
-        problems = evaluator.preflight(loaded.phase.resolution)
-        if problems and not evaluator.result_names(loaded.phase.resolution):
-            raise DataError("; ".join(problems))
-        for problem in problems:
-            say(problem)
-        if not _missing(directory, evaluator, loaded):
-            say(f"{path.name}: measured already")
-            continue
-        for record in measure_snapshot(evaluator, loaded):
-            directory.append_metric(record)
-            say(line(record))
+    with closing(Loader(manifest, config.data, config.seed)) as loader:
+        evaluator = make_evaluator(config, loader, manifest, metrics or None)
+        for path in _chosen(directory, snapshot, every):
+            _evaluate(directory, evaluator, path)
+
+
+def _evaluate(directory: RunDirectory, evaluator: Evaluator, path: Path) -> None:
+    loaded = load_snapshot(path)
+    problems = evaluator.preflight(loaded.phase.resolution)
+    if problems and not evaluator.result_names(loaded.phase.resolution):
+        raise DataError("; ".join(problems))
+    for problem in problems:
+        say(problem)
+    if not _missing(directory, evaluator, loaded):
+        say(f"{path.name}: measured already")
+        return
+    for record in measure_snapshot(evaluator, loaded):
+        directory.append_metric(record)
+        say(line(record))
 
 
 def line(record: dict[str, Any]) -> str:

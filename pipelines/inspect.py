@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from progan.data.assembly import reason_kind
 from progan.data.manifest import REJECTS, Manifest
-from progan.data.reader import Reader
+from progan.data.preparing.assembly import reason_kind
+from progan.data.reading.reader import Reader
 from progan.files import read_jsonl
 from progan.sampling.grids import grid_shape, save_sheet, tile
 

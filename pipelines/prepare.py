@@ -9,10 +9,10 @@ from pathlib import Path
 from pipelines.console import counting, stoppable
 from progan.data.images import largest_resolution
 from progan.data.manifest import MANIFEST, Manifest
-from progan.data.merge import merge as merge_parts
-from progan.data.merge import part_path, parts_folder
-from progan.data.shards import Done, PrepareOptions, Progress
-from progan.data.shards import prepare as prepare_set
+from progan.data.preparing.merge import merge as merge_parts
+from progan.data.preparing.merge import part_path, parts_folder
+from progan.data.preparing.shards import Done, PrepareOptions, Progress
+from progan.data.preparing.shards import prepare as prepare_set
 from progan.data.sources import SourceOptions, first_side, open_source
 from progan.types import ConfigError
 

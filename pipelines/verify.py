@@ -6,7 +6,7 @@ from pathlib import Path
 from pipelines.console import counting
 from pipelines.prepare import cores
 from progan.data.manifest import Manifest
-from progan.data.verify import verify as bad_files
+from progan.data.preparing.verify import verify as bad_files
 from progan.types import DataError
 
 

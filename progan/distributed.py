@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from progan.types import DataError
+from progan.types import DataError, ProganError
 
 Result = TypeVar("Result")
 
@@ -80,15 +80,15 @@ def any_rank(flag: bool, device: torch.device, world: World) -> bool:
 
 
 def on_every_rank(call: Callable[[], Result], world: World) -> Result:
-    """The result of `call`, which every rank makes at the same place; a DataError of one is raised on all, at once.
+    """The result of `call`, which every rank makes at the same place.
 
-    The ranks agree over the CPU: a device is not waited for.
+    An error of one is raised on all at once, as a DataError. They agree over the CPU: a device is not waited for.
     """
     if world.size == 1:
         return call()
     try:
         result, problem = call(), ""
-    except DataError as error:
+    except ProganError as error:
         result, problem = None, f"rank {world.rank}: {error}"
     votes = torch.tensor(float(bool(problem)))
     dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=_cpu_group())

@@ -11,17 +11,17 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from progan.config import Settings
-from progan.data.ahead import Begun, ReadAhead, Request
 from progan.data.manifest import MANIFEST, Manifest
-from progan.data.order import Balanced, Order, Shuffled, labelled_subset
-from progan.data.reader import Reader, UnreadableSample
-from progan.data.resident import Resident
-from progan.data.skips import Skips
+from progan.data.reading.ahead import Begun, ReadAhead, Request
+from progan.data.reading.order import Balanced, Order, Shuffled, labelled_subset
+from progan.data.reading.reader import Reader, UnreadableSample
+from progan.data.reading.resident import Resident
+from progan.data.reading.skips import Skipped
 from progan.types import Batch, ConfigError, DataError
 
 if TYPE_CHECKING:
-    from progan.data.remote import CachedPlace, Prefetch
-    from progan.data.stream import StreamReader
+    from progan.data.remote.place import CachedPlace, Prefetch
+    from progan.data.streaming.reader import StreamReader
 
 
 class DataConfig(Settings):
@@ -58,7 +58,7 @@ class DataConfig(Settings):
 def open_set(config: DataConfig) -> Manifest:
     """The set that the settings name. DataError if it is not there, not complete, or a part of one."""
     if config.is_remote:
-        from progan.data.remote import CachedPlace
+        from progan.data.remote.place import CachedPlace
 
         cache = Path(config.cache or Path.home() / ".cache" / "progan" / "shards")
         manifest = Manifest.load(CachedPlace(config.path, cache, round(config.cache_gb * 2**30)))
@@ -73,9 +73,9 @@ def open_set(config: DataConfig) -> Manifest:
 class Loader:
     """Batches of a prepared set. One caller at a time.
 
-    Sample number `position` of the global order is the same for every number of processes; see order.py. The images of
-    a resolution that fits `config.resident_gb` are held in memory once they were read, one copy for the processes of a
-    node. Beside them a process holds 1 + `config.read_ahead` batches.
+    Sample number `position` of the global order is the same for every number of processes; see reading/order.py. The
+    images of a resolution that fits `config.resident_gb` are held in memory once they were read, one copy for the
+    processes of a node. Beside them a process holds 1 + `config.read_ahead` batches.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Loader:
         self._labels = self._shown_labels()
         self._order = self._chosen_order()
         self._metric_order = Shuffled(manifest.count, seed, "metric-order")
-        self._skips = Skips(manifest.count, config.max_skipped)
+        self._skips = Skipped(manifest.count, config.max_skipped)
         self._sources: dict[int, Reader | Resident] = {}
         self._ahead = ReadAhead(self._begin, config.read_ahead)
         self._resolution = 0  # that is trained
@@ -224,7 +224,7 @@ class Loader:
         self._prefetch = self._cached_place().prefetch(self._manifest.shards(resolution))
 
     def _cached_place(self) -> "CachedPlace":
-        from progan.data.remote import CachedPlace
+        from progan.data.remote.place import CachedPlace
 
         assert isinstance(self._manifest.place, CachedPlace)
         return self._manifest.place
@@ -232,7 +232,7 @@ class Loader:
     def _opened_stream(self) -> "StreamReader | None":
         if not self._config.stream:
             return None
-        from progan.data.stream import StreamReader
+        from progan.data.streaming.reader import StreamReader
 
         return StreamReader(self._manifest, self._seed, self._config.lanes, self._on_stream_problem)
 

@@ -13,7 +13,7 @@ class Place(Protocol):
         ...
 
     def read(self, name: str) -> bytes:
-        """A small file. OSError if it cannot be read."""
+        """A small file. FileNotFoundError if there is none, another OSError or DataError if it cannot be read."""
         ...
 
     def fetch(self, name: str, size: int, sha256: str) -> Path:
@@ -21,6 +21,10 @@ class Place(Protocol):
 
         DataError for a download that fails or differs from size and sha256. The file may be removed once it is open.
         """
+        ...
+
+    def forget(self, sha256: str) -> bool:
+        """Drop this node's copy of a shard that turned out damaged -> whether `fetch` can bring another."""
         ...
 
 
@@ -38,3 +42,6 @@ class LocalPlace:
 
     def fetch(self, name: str, size: int, sha256: str) -> Path:
         return self.root / name
+
+    def forget(self, sha256: str) -> bool:
+        return False

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from progan.data.manifest import Manifest
-from progan.data.shards import PrepareOptions, prepare
+from progan.data.preparing.shards import PrepareOptions, prepare
 from progan.data.sources import SourceOptions, open_source
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from progan.data.cache import ShardCache, Stopped, Wanted
+from progan.data.remote.cache import ShardCache, Stopped, Wanted
 from progan.types import ConfigError, DataError
 
 SIZE = 1000

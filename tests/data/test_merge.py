@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from progan.data.loader import DataConfig, open_set
-from progan.data.merge import merge, part_path, parts_folder
-from progan.data.shards import Done, PrepareOptions, prepare
+from progan.data.preparing.merge import merge, part_path, parts_folder
+from progan.data.preparing.shards import Done, PrepareOptions, prepare
 from progan.data.sources import SourceOptions, open_source
 from progan.data.sources.base import Source
 from progan.types import DataError

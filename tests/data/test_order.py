@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from progan.data.order import Balanced, Numbers, Order, Shuffled, labelled_subset
+from progan.data.reading.order import Balanced, Numbers, Order, Shuffled, labelled_subset
 from progan.types import DataError
 
 LABELS = torch.tensor([0] * 17 + [1] * 3 + [2] * 8 + [-1] * 4)

@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.prepare import prepare
 from progan.data.manifest import Manifest
-from progan.data.shards import PrepareOptions
+from progan.data.preparing.shards import PrepareOptions
 from progan.data.sources import SourceOptions
 
 Writer = Callable[..., Path]

@@ -8,10 +8,10 @@ import pytest
 from damage import FAULTS, damage, first_of
 from PIL import Image
 
-from progan.data import opened
 from progan.data.manifest import Manifest
-from progan.data.reader import Reader, UnreadableSample
-from progan.data.remote import CachedPlace
+from progan.data.reading import opened
+from progan.data.reading.reader import Reader, UnreadableSample
+from progan.data.remote.place import CachedPlace
 
 ALL = np.arange(10)
 

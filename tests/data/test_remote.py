@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from remote_sets import Answer, Fault, WebServer, altered, cut_in_the_middle, serving, unavailable, write_set
 
-from progan.data import transport
 from progan.data.manifest import Manifest, Shard
 from progan.data.place import LocalPlace
-from progan.data.remote import CachedPlace, open_place
+from progan.data.remote import transport
+from progan.data.remote.place import CachedPlace, open_place
 from progan.types import ConfigError, DataError
 
 LIMIT = 2**20
@@ -27,9 +27,9 @@ ROOT = str(Path(__file__).parents[2])
 FETCH = """
 import sys
 from pathlib import Path
-from progan.data import transport
+from progan.data.remote import transport
 from progan.data.manifest import Manifest
-from progan.data.remote import CachedPlace
+from progan.data.remote.place import CachedPlace
 transport.RANGE_BYTES = int(sys.argv[3])
 manifest = Manifest.load(CachedPlace(sys.argv[1], Path(sys.argv[2]), 2**20))
 shard = manifest.shards(16)[0]

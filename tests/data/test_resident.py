@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from damage import damage, first_of
 
-from progan.data import shared
 from progan.data.manifest import Manifest
-from progan.data.reader import Reader, UnreadableSample
-from progan.data.resident import Resident
+from progan.data.reading import shared
+from progan.data.reading.reader import Reader, UnreadableSample
+from progan.data.reading.resident import Resident
 from progan.types import ConfigError
 
 ALL = np.arange(10)

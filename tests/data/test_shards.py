@@ -20,10 +20,10 @@ from PIL import Image
 
 from progan.data.images import pyramid
 from progan.data.manifest import Manifest
-from progan.data.shards import Done, PrepareOptions, prepare
+from progan.data.preparing.shards import Done, PrepareOptions, prepare
+from progan.data.preparing.tars import header
 from progan.data.sources import SourceOptions, open_source
 from progan.data.sources.base import labelled
-from progan.data.tars import header
 from progan.types import ConfigError, DataError
 
 Writer = Callable[..., Path]
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 PREPARE_SLOWLY = """
 import sys, time
 from pathlib import Path
-from progan.data import assembly, shards
+from progan.data.preparing import assembly, shards
 from progan.data.sources import open_source
 
 def slow(done):
@@ -184,7 +184,7 @@ def test_headers_are_those_of_tarfile() -> None:
 
 
 def test_workers_load_no_torch() -> None:
-    script = "import sys, progan.data.render; print('torch' in sys.modules)"
+    script = "import sys, progan.data.preparing.render; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

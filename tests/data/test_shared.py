@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from progan.data import shared
-from progan.data.shared import SharedBytes
+from progan.data.reading import shared
+from progan.data.reading.shared import SharedBytes
 from progan.types import ConfigError
 
 USER = """
 import sys, time
 from pathlib import Path
-from progan.data import shared
+from progan.data.reading import shared
 shared.SHARED_MEMORY = Path(sys.argv[1])
 memory = shared.SharedBytes("a", 10)
 memory.array[3] += 5

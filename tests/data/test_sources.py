@@ -297,3 +297,15 @@ def test_a_real_celeba_sample_is_read() -> None:
         assert source.frame.side(entry, width, height) == 64
         assert entry.label in (0, 1)
     assert list(pyramid(np.zeros((64, 64, 3), np.uint8), 64)) == [4, 8, 16, 32, 64]
+
+
+def test_a_shuffled_source_holds_the_same_pictures_in_an_order_of_the_seed(
+    tmp_path: Path, write_pictures: Writer
+) -> None:
+    write_pictures(tmp_path, 20)
+    plain = open_source(str(tmp_path))
+    one, same, other = (open_source(str(tmp_path), SourceOptions(shuffle=True, seed=seed)) for seed in (1, 1, 2))
+    assert names(one) == names(same)
+    assert names(one) != names(other)
+    assert sorted(names(one)) == names(plain) == sorted(names(other))
+    assert len({str(source.identity) for source in (plain, one, other)}) == 3

@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from remote_sets import altered, cut_in_the_middle, pixels, serving, unavailable, write_set
 
-from progan.data import transport, visits
-from progan.data.lanes import Lane, lane_count, spans
 from progan.data.manifest import Manifest
-from progan.data.remote import CachedPlace
-from progan.data.stream import StreamReader
+from progan.data.remote import transport
+from progan.data.remote.place import CachedPlace
+from progan.data.streaming import visits
+from progan.data.streaming.lanes import Lane, lane_count, spans
+from progan.data.streaming.reader import StreamReader
 from progan.types import ConfigError, DataError
 
 # Uneven shards: 19 of them in eight lanes of 2 or 3 shards and of 12 to 31 samples.
@@ -105,7 +106,7 @@ def test_another_batch_size_keeps_the_place_of_every_lane(manifest: Manifest) ->
 def test_the_order_depends_on_the_seed_and_not_on_the_process(manifest: Manifest) -> None:
     script = (
         "import sys; from pathlib import Path; from progan.data.manifest import Manifest; "
-        "from progan.data.stream import StreamReader; "
+        "from progan.data.streaming.reader import StreamReader; "
         "print(StreamReader(Manifest.load(Path(sys.argv[1])), 1).batch(4, 640, 32)[1].tolist())"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONHASHSEED": "7"}

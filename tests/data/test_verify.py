@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from progan.data.manifest import Manifest
-from progan.data.tars import save_array
-from progan.data.verify import verify
+from progan.data.preparing.tars import save_array
+from progan.data.preparing.verify import verify
 
 
 def flip(path: Path, place: int) -> None:

@@ -1,6 +1,7 @@
 """Sources: where raw pictures come from. One file a kind; OPENERS says which kind a path is."""
 
 import os
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +57,7 @@ def open_source(spec: str, options: SourceOptions | None = None) -> Source:
     if not source.entries:
         kinds = ", ".join(f"{name} ({opener.known_by})" for name, opener in OPENERS.items())
         raise DataError(f"{spec}: no image in it; looked for {kinds}")
-    return _cropped(source, Path(spec), options)
+    return _shuffled(_cropped(source, Path(spec), options), options)
 
 
 def first_side(source: Source) -> int:
@@ -94,6 +95,14 @@ def _require_partition(spec: str, partition: str, known: tuple[str, ...]) -> Non
     if partition not in (ALL, *known):
         rule = f"choose one of {', '.join((ALL, *known))}" if known else f"it is not divided; leave it at {ALL!r}"
         raise DataError(f"{spec}: partition {partition!r}: {rule}")
+
+
+def _shuffled(source: Source, options: SourceOptions) -> Source:
+    if not options.shuffle:
+        return source
+    entries = list(source.entries)
+    random.Random(options.seed).shuffle(entries)
+    return replace(source, entries=entries, identity=source.identity | {"shuffle": options.seed})
 
 
 def _cropped(source: Source, path: Path, options: SourceOptions) -> Source:

@@ -23,8 +23,9 @@ class SourceOptions:
     limit: int | None = None  # images; the synthetic faces have no end of their own
     label: str | None = None  # what makes the classes; None: unlabelled
     partition: str = "all"  # of a set that is divided: train, val, test
-    seed: int = 0  # of the synthetic faces
+    seed: int = 0  # of the synthetic faces, and of the order if it is shuffled
     crop: str = "auto"  # "auto": the source's usual one; "centre"; "face": aligned by landmarks
+    shuffle: bool = False  # put the pictures in a drawn order, which a stream of a set sorted by class needs
     landmarks: Path | None = None  # table of five points a face, for crop "face"; None: what lies beside the images
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from progan.data.reader import UnreadableSample
+from progan.data.reading.reader import UnreadableSample
 from progan.types import DataError
 
 
-class Skips:
+class Skipped:
     """For each sample that could not be read the next one that can be, after the last of the set the first.
 
     Which sample that is depends on the damage alone, so processes that meet the same damage show the same samples.

@@ -15,8 +15,8 @@ from typing import Any
 
 from progan.data.frames import BoxFrame, centre_square
 from progan.data.manifest import REJECTS, SAMPLES, Contents, Manifest, key
-from progan.data.render import Reject, Sample
-from progan.data.shards import REQUESTED, PrepareOptions, Progress, assemble
+from progan.data.preparing.render import Reject, Sample
+from progan.data.preparing.shards import REQUESTED, PrepareOptions, Progress, assemble
 from progan.data.sources.base import Entry, Label, Raw, Source
 from progan.types import DataError
 

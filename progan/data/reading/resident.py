@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progan.data.reader import Reader, Reading
-from progan.data.shared import SharedBytes
+from progan.data.reading.reader import Reader, Reading
+from progan.data.reading.shared import SharedBytes
 from progan.types import ConfigError
 
 

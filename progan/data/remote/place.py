@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from progan.data.cache import ShardCache, Stopped, Wanted
 from progan.data.manifest import Shard
 from progan.data.place import LocalPlace, Place
-from progan.data.transport import Remote
+from progan.data.remote.cache import ShardCache, Stopped, Wanted
+from progan.data.remote.transport import Remote
 from progan.types import ProganError
 
 _THREADS = 4  # that download ahead: one connection seldom fills a line
@@ -46,9 +46,10 @@ class CachedPlace:
         """The node's file of a shard, downloaded unless it is there; see ShardCache.fetch."""
         return self._fetch(name, size, sha256, threading.Event())
 
-    def forget(self, sha256: str) -> None:
+    def forget(self, sha256: str) -> bool:
         """Remove the node's file of a shard in which a sample turned out damaged; the next fetch downloads it again."""
         self._cache.forget(sha256)
+        return True
 
     def require_room(self, total_bytes: int) -> None:
         """ConfigError naming data.cache_gb if so many bytes of shards cannot be cached together."""

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from progan.data.codec import decode_into, extension
 from progan.data.images import BadImage
-from progan.data.lanes import Lane, Span, lane_count, spans
 from progan.data.manifest import REMEDY, Manifest, key
-from progan.data.unpacking import read_samples
-from progan.data.visits import Samples, Walk
+from progan.data.streaming.lanes import Lane, Span, lane_count, spans
+from progan.data.streaming.unpacking import read_samples
+from progan.data.streaming.visits import Samples, Walk
 from progan.types import ConfigError, DataError
 
 _THREADS = min(8, os.cpu_count() or 1)  # that decode; Pillow releases the interpreter lock

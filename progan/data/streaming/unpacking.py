@@ -9,7 +9,7 @@ from typing import Any
 from progan.data.images import one_line
 from progan.data.manifest import REMEDY, Shard, key
 from progan.data.place import Place
-from progan.data.remote import CachedPlace
+from progan.data.remote.place import CachedPlace
 from progan.types import DataError
 
 _CHUNK_BYTES = 2**20  # of a shard on disk

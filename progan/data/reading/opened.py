@@ -79,11 +79,8 @@ class OpenShards:
         with self._lock:
             if self._open.get(number) is not damaged:
                 return True
-            # Only places that keep copies can forget one.
-            forget = getattr(self._place, "forget", None)
-            if forget is None or number in self._renewed:
+            if number in self._renewed or not self._place.forget(self._shards[number].sha256):
                 return False
-            forget(self._shards[number].sha256)
             self._renewed.add(number)
             del self._open[number]
         return True

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from progan.data.assembly import Assembly, clear, require_same_request
 from progan.data.codec import RAW, require_encoding
 from progan.data.images import levels_of
 from progan.data.manifest import MANIFEST, REJECTS, Manifest
-from progan.data.pool import in_order
-from progan.data.render import Reject, Render, Sample
+from progan.data.preparing.assembly import Assembly, clear, require_same_request
+from progan.data.preparing.pool import in_order
+from progan.data.preparing.render import Reject, Render, Sample
+from progan.data.preparing.tars import SHARD_BYTES
 from progan.data.sources.base import Identity, Source
-from progan.data.tars import SHARD_BYTES
 from progan.types import MIN_RESOLUTION, ConfigError, DataError
 
 _LOCK = "lock"

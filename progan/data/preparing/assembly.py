@@ -15,9 +15,9 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from progan.data.manifest import LABELS, REJECTS, SAMPLES, Contents, key
-from progan.data.render import Reject, Sample
+from progan.data.preparing.render import Reject, Sample
+from progan.data.preparing.tars import ROWS, Appended, TarSet, TarState, save_array
 from progan.data.sources.base import Identity, Label, Source
-from progan.data.tars import ROWS, Appended, TarSet, TarState, save_array
 from progan.files import write_json
 from progan.types import DataError
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from progan.data.codec import RAW, decode_into, raw_header
 from progan.data.images import BadImage
 from progan.data.manifest import Manifest, key
-from progan.data.opened import OpenShards
+from progan.data.reading.opened import OpenShards
 from progan.types import DataError, ProganError
 
 _RUN = 16  # samples a thread decodes in a row: handing over one by one costs more than decoding a small one

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from progan.data.codec import decode_into, extension
 from progan.data.images import BadImage
 from progan.data.manifest import Manifest, Shard, key
-from progan.data.pool import in_order
+from progan.data.preparing.pool import in_order
 from progan.types import DataError
 
 Progress = Callable[[int, int], None]  # shards done, of all

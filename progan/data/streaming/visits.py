@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from progan.data.lanes import Lane, Span
+from progan.data.streaming.lanes import Lane, Span
 from progan.types import DataError
 
 Samples = list[bytes]  # of a whole shard, encoded, in its order
