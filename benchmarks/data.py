@@ -12,7 +12,6 @@ and ratios are medians over the turns: compare only figures of one quiet run.
 import argparse
 import io
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -163,7 +162,7 @@ def _pillow(manifest: Manifest, resolution: int, batch: int) -> Batches:
     samples = list(_samples(manifest, resolution))
     with ThreadPoolExecutor(CORES) as threads:
         while True:
-            for start in range(0, len(samples) - batch + 1, batch):
+            for start in range(0, max(1, len(samples) - batch + 1), batch):
                 decoded = list(threads.map(_decode, samples[start : start + batch]))
                 yield torch.empty(len(decoded), 0)
 
@@ -203,19 +202,22 @@ def prepare(arguments: argparse.Namespace, folder: Path) -> None:
     alone = decode + resize + code
     print(f"{len(entries)} pictures alone: decode {decode:.2f} s, resize {resize:.2f} s, encode {code:.2f} s")
     for turn in range(arguments.turns):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        wall, _ = _timed(
-            lambda turn=turn: _progan(  # type: ignore[misc]
-                "prepare", pictures, "--out", folder / f"set-{turn}", "--resolution", 64, "--raw-up-to", 2
-            )
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        out, before = folder / f"set-{turn}", _busy_seconds()
+        # Coded at every size: raw samples would leave little to encode.
+        command = ("prepare", pictures, "--out", out, "--resolution", 64, "--raw-up-to", 0)
+        wall, _ = _timed(lambda command=command: _progan(*command))  # type: ignore[misc]
+        used = _busy_seconds() - before
         print(
-            f"progan prepare: {wall:.2f} s, {used / wall / CORES:.0%} of {CORES} cores, "
-            f"{wall * CORES / alone:.2f} of the parts' sum over the cores; "
-            f"largest process {after.ru_maxrss / 1024:.0f} MiB"
+            f"progan prepare: {wall:.2f} s, {used / wall / CORES:.0%} of the machine's cores busy, "
+            f"{wall / alone:.2f} of the parts' sum, {wall * CORES / alone:.2f} of it shared by {CORES} cores",
+            flush=True,
         )
+
+
+def _busy_seconds() -> float:
+    """Of all processors since the machine started: workers are not this process's children."""
+    user, nice, system = map(int, Path("/proc/stat").read_text().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
