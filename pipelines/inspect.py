@@ -18,6 +18,7 @@ from progan.sampling.grids import grid_shape, save_sheet, tile
 
 CLASSES = 12  # rows of the sheet of a labelled set at most
 LISTED = 40  # classes in the table at most
+SHOWN = 40  # characters of an option at most: digests are long
 
 
 def inspect(path: Path, out: Path | None, resolution: int | None) -> None:
@@ -28,7 +29,8 @@ def inspect(path: Path, out: Path | None, resolution: int | None) -> None:
     console.print(
         f"{path}{part}: {contents.count} images of {contents.source}, fingerprint {contents.fingerprint[:16]}"
     )
-    console.print("made with " + ", ".join(f"{k} {v}" for k, v in contents.request.items() if v is not None))
+    request = {name: str(value)[:SHOWN] for name, value in contents.request.items() if value is not None}
+    console.print("made with " + ", ".join(f"{name} {value}" for name, value in request.items()))
     console.print(_sizes(manifest))
     if contents.classes:
         console.print(_classes(manifest))
