@@ -41,6 +41,9 @@ from progan.data.synthetic import draw_face
 CORES = len(os.sched_getaffinity(0))
 Batches = Iterator[Tensor]
 
+_PAUSE = 1.0  # seconds between turns: the rival before is still filling its queue
+_AHEAD = 6  # batches that lie ready in the queue of any rival
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -293,7 +296,8 @@ def _compare(title: str, rivals: dict[str, Batches], base: str, arguments: argpa
 
 
 def _rate(batches: Batches, seconds: float) -> float:
-    for _ in range(5):  # what was read ahead while others had their turn
+    time.sleep(_PAUSE)
+    for _ in range(_AHEAD):
         next(batches)
     began, images = time.perf_counter(), 0
     while time.perf_counter() - began < seconds:
