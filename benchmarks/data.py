@@ -3,6 +3,7 @@
     python benchmarks/data.py small     # 32 and 64 px against a DataLoader over a folder of JPEG files
     python benchmarks/data.py large     # 256 and 1024 px against Pillow's decode rate and against webdataset
     python benchmarks/data.py prepare   # `progan prepare` against decode, resize and encode measured alone
+    python benchmarks/data.py memory    # of the writing process of `progan prepare`, by the number of pictures
     python benchmarks/data.py start DIR # the first batch of a prepared set in a new process, and its memory
 
 Pictures are painted faces, or those of --source (a folder or zip). The rivals take turns inside one run, several times,
@@ -47,7 +48,7 @@ _AHEAD = 6  # batches that lie ready in the queue of any rival
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["small", "large", "prepare", "start"])
+    parser.add_argument("what", choices=[*WORK])
     parser.add_argument("set", nargs="?", type=Path, help="prepared set, for start")
     parser.add_argument("--source", help="pictures to use instead of painted faces")
     parser.add_argument("--count", type=int, default=2000, help="pictures of small and prepare")
@@ -56,7 +57,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {CORES} cores, {vars(arguments)}", flush=True)
     with TemporaryDirectory() as folder:
-        {"small": small, "large": large, "prepare": prepare, "start": start}[arguments.what](arguments, Path(folder))
+        WORK[arguments.what](arguments, Path(folder))
 
 
 # --- small resolutions ---------------------------------------------------------------------------------------------
@@ -229,6 +230,27 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - began, result
 
 
+# --- memory --------------------------------------------------------------------------------------------------------
+
+
+def memory(arguments: argparse.Namespace, folder: Path) -> None:
+    """Of painted faces and, where pictures are given, of those: at most, with few and with ten times as many."""
+    for source in filter(None, ("synthetic", arguments.source)):
+        for count in (arguments.count, 10 * arguments.count):
+            command = ["prepare", source, "--out", folder / f"{Path(source).stem}-{count}", "--limit", count]
+            command += ["--resolution", 8, "--keep-duplicates"]
+            shown = subprocess.run([sys.executable, "-c", _MEMORY, *map(str, command)], check=True, capture_output=True)
+            print(f"{source}, {count} pictures: {int(shown.stdout.split()[-1]) / 1024:.1f} MiB at most", flush=True)
+
+
+_MEMORY = """
+import atexit, re
+from pipelines.__main__ import main
+atexit.register(lambda: print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]))
+main()
+"""
+
+
 # --- start ---------------------------------------------------------------------------------------------------------
 
 
@@ -309,6 +331,9 @@ def _progan(*arguments: object) -> Sequence[str]:
     command = [sys.executable, "-m", "pipelines", *map(str, arguments)]
     subprocess.run(command, check=True, capture_output=True)
     return command
+
+
+WORK = {"small": small, "large": large, "prepare": prepare, "memory": memory, "start": start}
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ state.json, written after all of them are synced, says how much counts.
 
 import json
 import time
-from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from progan.data.manifest import LABELS, REJECTS, SAMPLES, Contents, key
 from progan.data.preparing.render import Reject, Sample
-from progan.data.preparing.tars import ROWS, Appended, TarSet, TarState, save_array
+from progan.data.preparing.seen import Seen
+from progan.data.preparing.tars import ROWS, Appended, TarSet, TarState, save_rows
 from progan.data.sources.base import Identity, Label, Source
 from progan.files import write_json
 from progan.types import DataError
@@ -26,6 +26,7 @@ DUPLICATE = "duplicate"
 
 _SAVE_SECONDS = 5.0  # what a kill can cost
 _LABEL_ROWS, _DIGEST_ROWS = f"labels{ROWS}", f"contents{ROWS}"
+_DIGEST = 8  # bytes
 
 
 class State(BaseModel):
@@ -57,14 +58,14 @@ class Assembly:
             TarSet(root, size, encoding, shard_bytes, state.tars.get(size, TarState()))
             for size, encoding in encodings.items()
         ]
-        self._seen = self._read_digests()
+        self._seen = Seen(_digests(self._digests.path))
         self._is_torn = False  # whether an item is written in part
         self._saved = time.monotonic()
 
     def add(self, items: Iterable[Sample | Reject], labelled: bool, keep_duplicates: bool) -> None:
         """The next entries of the source."""
         for item in items:
-            if isinstance(item, Sample) and int(item.content, 16) in self._seen and not keep_duplicates:
+            if isinstance(item, Sample) and not keep_duplicates and self._seen.first(item.content) is not None:
                 item = Reject(item.entry, item.name, "", item.content)
             self._is_torn = True
             if isinstance(item, Sample):
@@ -91,6 +92,7 @@ class Assembly:
         """Let go of the files; what was not saved is cut off when the work is taken up again."""
         for part in self._parts():
             part.close()
+        self._seen.close()
 
     def finish(self, source: Source, part: str | None) -> Contents:
         """Complete every file but the manifest. DataError for a whole set with a class without a picture."""
@@ -103,7 +105,8 @@ class Assembly:
         self.save()
         for file in self._files.values():
             file.close()
-        labels = np.fromfile(self._labels.path, np.int64)
+        self._seen.close()
+        shape = (state.count, len(source.classes)) if source.multilabel else (state.count,)
         return Contents(
             source=source.path,
             request=state.request,
@@ -113,9 +116,7 @@ class Assembly:
             classes=source.classes,
             multilabel=source.multilabel,
             class_counts=tuple(state.tallies.get(number, 0) for number in range(len(source.classes))),
-            labels_sha256=save_array(
-                self.root / LABELS, labels.reshape(state.count, -1) if source.multilabel else labels
-            ),
+            labels_sha256=save_rows(self._labels.path, self.root / LABELS, shape),
             resolutions={tar.resolution: tar.finish() for tar in self._tars},
         )
 
@@ -127,9 +128,9 @@ class Assembly:
         for tar, (data, checksum) in zip(self._tars, sample.encoded, strict=True):
             tar.add(number, data, checksum, sample.label if labelled else None)
         self._samples.write(_line({"entry": sample.entry, "name": sample.name, "content": sample.content}))
-        self._labels.write(array("q", _numbers(sample.label)).tobytes())
+        self._labels.write(np.array(sample.label, "<i8").tobytes())
         self._digests.write(bytes.fromhex(sample.content))
-        self._seen.setdefault(int(sample.content, 16), number)
+        self._seen.add(sample.content, number)
         for class_ in _classes(sample.label):
             self.state.tallies[class_] = self.state.tallies.get(class_, 0) + 1
         self.state.count += 1
@@ -137,19 +138,13 @@ class Assembly:
     def _add_reject(self, reject: Reject) -> None:
         reason, facts = reject.reason, {"entry": reject.entry, "name": reject.name}
         if reject.content is not None:
-            reason = f"{DUPLICATE} of sample {key(self._seen[int(reject.content, 16)])}"
+            first = self._seen.first(reject.content)
+            assert first is not None  # merging: a part's duplicates lie behind the sample they repeat
+            reason = f"{DUPLICATE} of sample {key(first)}"
             facts["content"] = reject.content
         self._rejects.write(_line(facts | {"reason": reason}))
         self.state.rejects += 1
         self.state.first_reject = self.state.first_reject or f"{reject.name}: {reason}"
-
-    def _read_digests(self) -> dict[int, int]:
-        """Digest -> the first sample that has it."""
-        data = self._digests.path.read_bytes()
-        seen: dict[int, int] = {}
-        for number, start in enumerate(range(0, len(data), 8)):
-            seen.setdefault(int.from_bytes(data[start : start + 8], "big"), number)
-        return seen
 
 
 _FILES = (SAMPLES, REJECTS, _LABEL_ROWS, _DIGEST_ROWS)
@@ -189,8 +184,10 @@ def require_same_request(where: Path, found: Identity, wanted: Identity) -> None
             )
 
 
-def _numbers(label: Label) -> list[int]:
-    return list(label) if isinstance(label, tuple) else [label]
+def _digests(path: Path) -> Iterator[str]:
+    with path.open("rb") as file:
+        while digest := file.read(_DIGEST):
+            yield digest.hex()
 
 
 def _classes(label: Label) -> list[int]:

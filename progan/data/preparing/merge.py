@@ -17,7 +17,7 @@ from progan.data.frames import BoxFrame, centre_square
 from progan.data.manifest import REJECTS, SAMPLES, Contents, Manifest, key
 from progan.data.preparing.render import Reject, Sample
 from progan.data.preparing.shards import REQUESTED, PrepareOptions, Progress, assemble
-from progan.data.sources.base import Entry, Label, Raw, Source
+from progan.data.sources.base import Entry, Label, Numbered, Raw, Source
 from progan.types import DataError
 
 _CHUNK = 64
@@ -74,10 +74,8 @@ def _options(contents: Contents, max_rejects: float) -> PrepareOptions:
 def _source_of(contents: Contents, total: int) -> Source:
     """The parts' source, as far as assembling needs it: nothing is loaded from it again."""
     identity = {name: value for name, value in contents.request.items() if name not in REQUESTED}
-    entries = [Entry("")] * total
-    return Source(
-        contents.source, identity, contents.classes, entries, _not_loaded, BoxFrame(centre_square), contents.multilabel
-    )
+    entries, frame = Numbered(range(total)), BoxFrame(centre_square)
+    return Source(contents.source, identity, contents.classes, entries, _not_loaded, frame, contents.multilabel)
 
 
 def _not_loaded(entry: Entry) -> Raw:

@@ -5,9 +5,9 @@ from that state cuts off the rest.
 """
 
 import hashlib
-import io
 import json
 import os
+import shutil
 import struct
 import tarfile
 from functools import cache
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from progan.data.codec import extension
@@ -94,7 +93,7 @@ class TarSet:
         elif label is not None:
             self._open.add(f"{key(number)}.cls", str(label).encode())
         self._open.count += 1
-        self._index.write(struct.pack("=4q", len(self._shards), offset, len(data), checksum))
+        self._index.write(struct.pack("<4q", len(self._shards), offset, len(data), checksum))
         if self._open.size >= self._shard_bytes:
             self._close_shard()
 
@@ -112,8 +111,8 @@ class TarSet:
     def finish(self) -> ResolutionFiles:
         self._close_shard()
         self._index.close()
-        index = np.fromfile(self._index.path, np.int64).reshape(-1, 4)
-        sha256 = save_array(self._root / index_name(self.resolution), index)
+        shape = (self._index.length // _INDEX_ROW, 4)
+        sha256 = save_rows(self._index.path, self._root / index_name(self.resolution), shape)
         return ResolutionFiles(encoding=self.encoding, shards=tuple(self._shards), index_sha256=sha256)
 
     def _next_name(self) -> str:
@@ -181,13 +180,14 @@ def _form() -> tuple[bytes, int]:
     return bytes(form), sum(form) - sum(form[148:156]) + 8 * ord(" ")
 
 
-def save_array(path: Path, values: NDArray[np.int64]) -> str:
-    """Write an .npy file; its sha256."""
-    buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
+def save_rows(rows: Path, path: Path, shape: tuple[int, ...]) -> str:
+    """Write the int64 numbers in `rows` as the .npy file that np.save would make of them; its sha256."""
     with atomic_path(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
-    return hashlib.sha256(buffer.getvalue()).hexdigest()
+        with rows.open("rb") as source, temporary.open("wb") as file:
+            facts = {"descr": "<i8", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, facts)
+            shutil.copyfileobj(source, file)
+        return _hash_of(temporary).hexdigest()
 
 
 def _hash_of(path: Path) -> "hashlib._Hash":

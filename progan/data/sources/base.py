@@ -1,11 +1,11 @@
-"""What every source is: a list of light entries and a function that loads one. Pictures are never held."""
+"""What every source is: a sequence of light entries and a function that loads one. Pictures are never held."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, overload
 
 from progan.data.frames import Frame
 from progan.data.images import BadImage, Pixels
@@ -37,6 +37,23 @@ class Entry:
     label: Label = UNLABELLED
     place: tuple[int, ...] = ()  # where it lies inside a container file; its meaning is the source's own
     landmarks: tuple[float, ...] = ()  # x, y in px of eye L, eye R, nose, mouth L, mouth R; empty: not known
+
+
+@dataclass(frozen=True)
+class Numbered(Sequence[Entry]):
+    """Entries that are called by their numbers, and are no list in memory."""
+
+    numbers: range
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Numbered": ...
+    def __getitem__(self, place: int | slice) -> "Entry | Numbered":
+        return Numbered(self.numbers[place]) if isinstance(place, slice) else Entry(str(self.numbers[place]))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from functools import partial
 
 from progan.data.frames import BoxFrame, centre_square
-from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions
+from progan.data.sources.base import Entry, Identity, Numbered, Raw, Source, SourceOptions
 from progan.data.sources.labels import LabelRule, parse
 from progan.types import UNLABELLED, DataError
 
@@ -22,7 +22,7 @@ def open_source(options: SourceOptions) -> Source:
         path=NAME,
         identity=identity | {"resolution": options.resolution},
         classes=() if rule is None else rule.classes,
-        entries=[Entry(str(index)) for index in range(options.limit)],
+        entries=Numbered(range(options.limit)),
         load=partial(_draw, options.seed, options.resolution, rule),
         frame=BoxFrame(centre_square),
         multilabel=rule is not None and rule.multilabel,
