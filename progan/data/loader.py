@@ -45,6 +45,10 @@ class DataConfig(Settings):
         return round(self.resident_gb * 2**30)
 
     @property
+    def cache_bytes(self) -> int:
+        return round(self.cache_gb * 2**30)
+
+    @property
     def is_remote(self) -> bool:
         return "://" in self.path
 
@@ -61,7 +65,7 @@ def open_set(config: DataConfig) -> Manifest:
         from progan.data.remote.place import CachedPlace
 
         cache = Path(config.cache or Path.home() / ".cache" / "progan" / "shards")
-        manifest = Manifest.load(CachedPlace(config.path, cache, round(config.cache_gb * 2**30)))
+        manifest = Manifest.load(CachedPlace(config.path, cache, config.cache_bytes))
     else:
         manifest = Manifest.load(Path(config.path))
     if manifest.contents.part is not None:
@@ -98,6 +102,7 @@ class Loader:
         self._sources: dict[int, Reader | Resident] = {}
         self._ahead = ReadAhead(self._begin, config.read_ahead)
         self._resolution = 0  # that is trained
+        self._planned: list[int] = []
         self._prefetch: Prefetch | None = None
         self._stream = self._opened_stream()
 
@@ -107,9 +112,15 @@ class Loader:
         return self._skips.reasons
 
     def require(self, resolution: int, batch: int) -> None:
-        """ConfigError unless batches of so many images, of all processes together, can be read at this resolution."""
+        """ConfigError unless batches of so many images, of all processes together, can be read at this resolution.
+
+        Resolutions that are named so are planned: the next one of a remote set is downloaded while one is trained.
+        """
         if self._stream is not None:
             self._stream.require(resolution, batch)
+        else:
+            self._require_room(resolution)
+        self._planned.append(resolution)
 
     def batch(self, resolution: int, position: int, count: int, part: slice = slice(None)) -> Batch:
         """Samples position ... position + count - 1 of the global order, of which `part` is read and returned.
@@ -217,11 +228,15 @@ class Loader:
             self._cached_place().require_room(self._manifest.files(resolution).bytes)
 
     def _fetch_all(self, resolution: int) -> None:
-        """Download the shards before they are asked for."""
+        """Download the shards before they are asked for, then the next resolution's if there is room for both."""
         if self._prefetch is not None:
             self._prefetch.stop()
         self._require_room(resolution)
-        self._prefetch = self._cached_place().prefetch(self._manifest.shards(resolution))
+        following = sorted(planned for planned in set(self._planned) if planned > resolution)[:1]
+        wanted = [self._manifest.files(size) for size in (resolution, *following)]
+        if sum(files.bytes for files in wanted) > self._config.cache_bytes:
+            wanted = wanted[:1]
+        self._prefetch = self._cached_place().prefetch([shard for files in wanted for shard in files.shards])
 
     def _cached_place(self) -> "CachedPlace":
         from progan.data.remote.place import CachedPlace
@@ -234,7 +249,7 @@ class Loader:
             return None
         from progan.data.streaming.reader import StreamReader
 
-        return StreamReader(self._manifest, self._seed, self._config.lanes, self._on_stream_problem)
+        return StreamReader(self._manifest, self._seed, self._config.lanes, self._on_stream_problem, self._threads)
 
     def _on_stream_problem(self, problem: DataError) -> None:
         """A whole shard of a stream cannot be read."""

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from remote_sets import Answer, Fault, WebServer, altered, cut_in_the_middle, serving, unavailable, write_set
 
+from progan.data.loader import DataConfig, Loader, open_set
 from progan.data.manifest import Manifest, Shard
 from progan.data.place import LocalPlace
 from progan.data.remote import transport
@@ -273,6 +274,33 @@ def test_prefetched_shards_are_there_and_stay_within_the_limit(ranged: WebServer
         narrow.require_room(manifest.files(16).bytes)
     narrow.prefetch(manifest.shards(4)).wait()
     assert sum(path.stat().st_size for path in tmp_path.glob("??/*")) <= limit
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_the_next_planned_resolution_is_downloaded_while_one_is_trained(
+    ranged: WebServer, tmp_path: Path, room: bool
+) -> None:
+    manifest, _ = load(ranged, tmp_path)
+    both = manifest.files(4).bytes + manifest.files(16).bytes
+    limit = (both if room else both - 1) / 2**30
+    config = DataConfig(path=f"{ranged.url}/set", cache=str(tmp_path), cache_gb=limit)
+    loader = Loader(open_set(config), config, seed=0)
+    for resolution in (4, 16):
+        loader.require(resolution, 4)
+    loader.batch(4, 0, 4)
+    assert loader._prefetch is not None
+    loader._prefetch.wait()
+    asked = {path.split("/")[1] for path, _ in ranged.requests if path.endswith(".tar")}
+    assert asked == ({"r0004", "r0016"} if room else {"r0004"})
+    loader.close()
+
+
+def test_a_resolution_that_the_cache_cannot_hold_is_refused_before_training(ranged: WebServer, tmp_path: Path) -> None:
+    config = DataConfig(path=f"{ranged.url}/set", cache=str(tmp_path), cache_gb=1e-6)
+    loader = Loader(open_set(config), config, seed=0)
+    with pytest.raises(ConfigError, match=r"data\.cache_gb: .* cannot hold the .* of one resolution"):
+        loader.require(16, 4)
+    loader.close()
 
 
 def test_a_shard_that_could_not_be_prefetched_fails_where_it_is_wanted(ranged: WebServer, tmp_path: Path) -> None:

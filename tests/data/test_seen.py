@@ -16,7 +16,9 @@ from progan.data.sources.base import Entry, Numbered
 
 def test_the_first_sample_with_a_digest_is_remembered() -> None:
     draw = random.Random(0)
-    digests = [f"{draw.randrange(256) * 2**56 + draw.randrange(2):016x}" for _ in range(2000)]  # both halves of the signed range
+    digests = [
+        f"{draw.randrange(256) * 2**56 + draw.randrange(2):016x}" for _ in range(2000)
+    ]  # both halves of the signed range
     before, after = digests[:900], digests[900:]
     found = Seen(before)
     for number, digest in enumerate(after, start=900):

@@ -1,6 +1,5 @@
 """Batches of a set larger than the disk: whole shards are read from where they lie, in the order of lanes.py."""
 
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,6 @@ from progan.data.streaming.unpacking import read_samples
 from progan.data.streaming.visits import Samples, Walk
 from progan.types import ConfigError, DataError
 
-_THREADS = min(8, os.cpu_count() or 1)  # that decode; Pillow releases the interpreter lock
 _RUN = 32  # samples handed to a thread at once, at most
 
 _Taken = list[tuple[bytes, int]]  # encoded samples with their numbers
@@ -42,10 +40,11 @@ class StreamReader:
         seed: int,
         lanes: int = 8,
         on_problem: Callable[[DataError], None] = raise_problem,
+        threads: int = 1,
     ) -> None:
         """on_problem is told of each visit to a shard that is missing, truncated or altered, in the thread that asked
         for a sample of it. It raises to stop; if it returns, samples of the lane's next readable shard stand in, the
-        same in every process. A lane without any readable shard raises DataError.
+        same in every process. A lane without any readable shard raises DataError. threads: that decode.
         """
         self._manifest = manifest
         self._seed = seed
@@ -53,7 +52,8 @@ class StreamReader:
         self._on_problem = on_problem
         self._training = _Course()
         self._measuring = _Course()
-        self._decoders = ThreadPoolExecutor(_THREADS, thread_name_prefix="decode")
+        self._threads = threads
+        self._decoders = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
     def require(self, resolution: int, batch: int, position: int = 0) -> None:
         """ConfigError naming data.lanes unless batches of so many samples at this position divide among the lanes."""
@@ -129,7 +129,7 @@ class StreamReader:
 
     def _decoded(self, resolution: int, taken: _Taken) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         images = np.empty((len(taken), resolution, resolution, 3), np.uint8)
-        size = max(1, min(_RUN, -(-len(taken) // _THREADS)))
+        size = max(1, min(_RUN, -(-len(taken) // self._threads)))
         runs = [slice(first, first + size) for first in range(0, len(taken), size)]
         for _ in self._decoders.map(partial(self._decode, images, taken), runs):
             pass  # the results lie in `images`; going through them raises what a thread raised
