@@ -20,6 +20,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -200,12 +201,12 @@ def prepare(arguments: argparse.Namespace, folder: Path) -> None:
     _write_jpegs(arguments, pictures)
     source = open_source(str(pictures), SourceOptions(64))
     entries = source.entries
-    decode, raws = _timed(lambda: [source.load(entry).pixels for entry in entries])
-    resize, levels = _timed(lambda: [pyramid(source.frame(e, r, 64), 64) for e, r in zip(entries, raws, strict=True)])
-    code, _ = _timed(lambda: [encode(pixels, "png") for level in levels for pixels in level.values()])
-    alone = decode + resize + code
-    print(f"{len(entries)} pictures alone: decode {decode:.2f} s, resize {resize:.2f} s, encode {code:.2f} s")
     for turn in range(arguments.turns):
+        decode, raws = _timed(lambda: [source.load(entry).pixels for entry in entries])
+        resize, levels = _timed(partial(_pyramids, source, raws))
+        code, _ = _timed(partial(_encoded, levels))
+        alone = decode + resize + code
+        print(f"{len(entries)} pictures alone: decode {decode:.2f} s, resize {resize:.2f} s, encode {code:.2f} s")
         out, before = folder / f"set-{turn}", _busy_seconds()
         # Coded at every size: raw samples would leave little to encode.
         command = ("prepare", pictures, "--out", out, "--resolution", 64, "--raw-up-to", 0)
@@ -216,6 +217,14 @@ def prepare(arguments: argparse.Namespace, folder: Path) -> None:
             f"{wall / alone:.2f} of the parts' sum, {wall * CORES / alone:.2f} of it shared by {CORES} cores",
             flush=True,
         )
+
+
+def _pyramids(source: Any, raws: list[Any]) -> list[dict[int, Any]]:
+    return [pyramid(source.frame(e, raw, 64), 64) for e, raw in zip(source.entries, raws, strict=True)]
+
+
+def _encoded(levels: list[dict[int, Any]]) -> list[bytes]:
+    return [encode(pixels, "png") for level in levels for pixels in level.values()]
 
 
 def _busy_seconds() -> float:

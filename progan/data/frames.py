@@ -1,12 +1,12 @@
 """Frames: which square of a picture is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from progan.data.images import Box, Pixels
+from progan.data.images import BadImage, Box, Pixels
 
 
 class Frame(Protocol):
@@ -35,6 +35,20 @@ class BoxFrame:
         return cut(pixels, self.box(width, height))
 
 
+@dataclass(frozen=True)
+class FaceBoxFrame:
+    """The square around the middle of the face's box, as long as the box's longer side."""
+
+    def side(self, entry: Any, width: int, height: int) -> int:
+        return _square_of(entry.box).side
+
+    def __call__(self, entry: Any, pixels: Pixels, resolution: int) -> Pixels:
+        box, (height, width, _) = _square_of(entry.box), pixels.shape
+        if not (-box.side < box.left < width and -box.side < box.top < height):
+            raise BadImage("its face's box lies outside the picture")
+        return cut(pixels, box)
+
+
 def celeba_square(width: int, height: int) -> Box:
     """The official 128 px square of a 178x218 aligned face (rows 57..184, columns 25..152), scaled to this size.
 
@@ -50,6 +64,14 @@ def centre_square(width: int, height: int) -> Box:
     """The largest square, centred."""
     side = min(width, height)
     return Box(left=(width - side) // 2, top=(height - side) // 2, side=side)
+
+
+def _square_of(box: Sequence[float]) -> Box:
+    if not box or min(box[2:]) <= 0:  # some rows of CelebA's table are all 0
+        raise BadImage("no box of a face for it")
+    left, top, width, height = box
+    side = max(width, height)
+    return Box(round(left + (width - side) / 2), round(top + (height - side) / 2), round(side))
 
 
 def cut(pixels: Pixels, box: Box) -> Pixels:

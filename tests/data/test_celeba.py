@@ -2,9 +2,11 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from progan.data.frames import BoxFrame, celeba_square, centre_square
+from progan.data.images import BadImage
 from progan.data.sources import Source, SourceOptions, open_source, tables
 from progan.data.sources.labels import parse
 from progan.types import DataError
@@ -129,14 +131,52 @@ def test_the_official_7z_volumes_are_to_be_unpacked(tmp_path: Path) -> None:
         open_source(str(tmp_path))
 
 
-def test_landmarks_and_boxes_are_read(celeba: Path) -> None:
+def test_landmarks_are_read_and_a_wrong_box_is_named(celeba: Path) -> None:
     images = celeba / "img_align_celeba"
     header = "lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y"
     rows = "4\n" + header + "\n000.jpg 69  109  106  113   77  142   73  152  108  154\n"
     (celeba / "list_landmarks_align_celeba.txt").write_text(rows)
     assert tables.landmark_rows(images, aligned=True)["000"] == (69, 109, 106, 113, 77, 142, 73, 152, 108, 154)
-    (celeba / "list_bbox_celeba.txt").write_text("1\nimage_id x_1 y_1 width height\n000001.jpg    95  71 226 313\n")
-    assert tables.boxes(images)["000001"] == (95, 71, 226, 313)
     (celeba / "list_bbox_celeba.txt").write_text("1\nimage_id x_1 y_1 width height\n000001.jpg    95  71 226 x\n")
     with pytest.raises(DataError, match=r"list_bbox_celeba\.txt: line 3 does not hold 4 numbers"):
         tables.boxes(images)
+
+
+BOXES = """5
+image_id x_1 y_1 width height
+000.jpg    10  20 30 40
+001.jpg    0  0  0  0
+002.jpg    80  90 60 20
+003.jpg    300  20 30 40
+"""
+
+
+@pytest.fixture
+def wild(tmp_path: Path, write_pictures: Writer) -> Path:
+    """Five photos, one without a row."""
+    write_pictures(tmp_path / "img_celeba", 5, (120, 100), "png")
+    (tmp_path / "list_bbox_celeba.txt").write_text(BOXES)
+    return tmp_path
+
+
+def test_photos_in_the_wild_can_be_cut_at_the_box_of_the_face(wild: Path) -> None:
+    source = open_source(str(wild), SourceOptions(crop="box"))
+    first, _, third, *_ = source.entries
+    pixels = source.load(first).pixels
+    assert source.frame.side(first, 120, 100) == 40
+    assert np.array_equal(source.frame(first, pixels, 32), pixels[20:60, 5:45])
+    corner = source.frame(third, source.load(third).pixels, 32)  # 80 ... 140, 70 ... 130: it leaves the photo
+    assert corner.shape == (60, 60, 3)
+    assert np.array_equal(corner[:30, :40], source.load(third).pixels[70:, 80:])
+    for number, reason in ((1, "no box"), (3, "outside the picture"), (4, "no box")):
+        entry = source.entries[number]
+        with pytest.raises(BadImage, match=reason):
+            source.frame(entry, source.load(entry).pixels, 32)
+
+
+def test_the_box_crop_is_refused_where_there_are_no_boxes(wild: Path, celeba: Path) -> None:
+    with pytest.raises(DataError, match=r"crop 'box' is for CelebA's photos in the wild \(img_celeba\)"):
+        open_source(str(celeba), SourceOptions(crop="box"))
+    (wild / "list_bbox_celeba.txt").unlink()
+    with pytest.raises(DataError, match="no list_bbox_celeba"):
+        open_source(str(wild / "img_celeba"), SourceOptions(crop="box"))

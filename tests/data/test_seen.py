@@ -22,7 +22,7 @@ def test_the_first_sample_with_a_digest_is_remembered() -> None:
     before, after = digests[:900], digests[900:]
     found = Seen(before)
     for number, digest in enumerate(after, start=900):
-        found.add(digest, number)
+        assert found.add(digest, number) == (digest not in digests[:number])
     for digest in set(digests):
         assert found.first(digest) == digests.index(digest)
     assert found.first("0123456789abcdef") is None

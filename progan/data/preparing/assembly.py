@@ -65,9 +65,9 @@ class Assembly:
     def add(self, items: Iterable[Sample | Reject], labelled: bool, keep_duplicates: bool) -> None:
         """The next entries of the source."""
         for item in items:
-            if isinstance(item, Sample) and not keep_duplicates and self._seen.first(item.content) is not None:
-                item = Reject(item.entry, item.name, "", item.content)
             self._is_torn = True
+            if isinstance(item, Sample) and not self._seen.add(item.content, self.state.count) and not keep_duplicates:
+                item = Reject(item.entry, item.name, "", item.content)
             if isinstance(item, Sample):
                 self._add_sample(item, labelled)
             else:
@@ -130,7 +130,6 @@ class Assembly:
         self._samples.write(_line({"entry": sample.entry, "name": sample.name, "content": sample.content}))
         self._labels.write(np.array(sample.label, "<i8").tobytes())
         self._digests.write(bytes.fromhex(sample.content))
-        self._seen.add(sample.content, number)
         for class_ in _classes(sample.label):
             self.state.tallies[class_] = self.state.tallies.get(class_, 0) + 1
         self.state.count += 1

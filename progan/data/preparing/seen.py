@@ -26,10 +26,10 @@ class Seen:
             row = self._table.execute("SELECT number FROM seen WHERE digest = ?", (_integer(digest),)).fetchone()
         return None if row is None else int(row[0])
 
-    def add(self, digest: str, number: int) -> None:
-        """Unless an earlier sample has it."""
+    def add(self, digest: str, number: int) -> bool:
+        """Whether it is new: of an earlier sample that has it, the number stays."""
         with _room():
-            self._table.execute(_ADD, (_integer(digest), number))
+            return self._table.execute(_ADD, (_integer(digest), number)).rowcount == 1
 
     def close(self) -> None:
         self._table.close()

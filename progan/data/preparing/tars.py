@@ -27,6 +27,7 @@ ROWS = ".rows"  # the suffix of an array that still grows
 SHARD_BYTES = 256 * 2**20  # a shard is closed once it is this large
 
 _TAR_BLOCK = 512
+_BUFFER = 2**18  # bytes that a file gathers before they are written
 _HASHED_AT_ONCE = 2**20
 _INDEX_ROW = 4 * 8  # bytes
 
@@ -45,7 +46,7 @@ class Appended:
     def __init__(self, path: Path, length: int = 0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file: BinaryIO = path.open("r+b" if length else "wb")
+        self._file: BinaryIO = path.open("r+b" if length else "wb", buffering=_BUFFER)
         if os.fstat(self._file.fileno()).st_size < length:
             raise DataError(f"{path}: shorter than when it was last saved; delete {path.parent} and prepare again")
         self._file.truncate(length)
@@ -139,10 +140,8 @@ class _Tar:
 
     def add(self, name: str, data: bytes) -> int:
         """Append a member and return where its data begin."""
-        self._write(header(name, len(data)))
-        offset = self.size
-        self._write(data)
-        self._write(bytes(-len(data) % _TAR_BLOCK))
+        offset = self.size + _TAR_BLOCK
+        self._write(b"".join((header(name, len(data)), data, bytes(-len(data) % _TAR_BLOCK))))
         return offset
 
     def sync(self) -> None:

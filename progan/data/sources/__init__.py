@@ -17,7 +17,7 @@ from progan.types import ConfigError, DataError
 __all__ = ["BY_CLASS", "BY_FOLDER", "OPENERS", "Entry", "Raw", "Source", "SourceOptions", "first_side", "open_source"]
 
 BY_FOLDER = files.BY_FOLDER
-CROPS = ("auto", "centre", "face")
+CROPS = ("auto", "centre", "box", "face")
 ALL = "all"  # the partition that is everything
 
 
@@ -109,6 +109,8 @@ def _cropped(source: Source, path: Path, options: SourceOptions) -> Source:
     centre = BoxFrame(centre_square)
     if options.crop == "face":
         return landmarks.framed(source, path, options)
+    if options.crop == "box":
+        return celeba.boxed(source, path)
     if options.crop == "centre" and source.frame != centre:
         return replace(source, frame=centre, identity=source.identity | {"crop": "centre"})
     return source

@@ -24,7 +24,7 @@ class SourceOptions:
     label: str | None = None  # what makes the classes; None: unlabelled
     partition: str = "all"  # of a set that is divided: train, val, test
     seed: int = 0  # of the synthetic faces, and of the order if it is shuffled
-    crop: str = "auto"  # "auto": the source's usual one; "centre"; "face": aligned by landmarks
+    crop: str = "auto"  # "auto": the source's usual one; "centre"; "box": CelebA's boxes; "face": aligned by landmarks
     shuffle: bool = False  # put the pictures in a drawn order, which a stream of a set sorted by class needs
     landmarks: Path | None = None  # table of five points a face, for crop "face"; None: what lies beside the images
 
@@ -37,6 +37,7 @@ class Entry:
     label: Label = UNLABELLED
     place: tuple[int, ...] = ()  # where it lies inside a container file; its meaning is the source's own
     landmarks: tuple[float, ...] = ()  # x, y in px of eye L, eye R, nose, mouth L, mouth R; empty: not known
+    box: tuple[float, ...] = ()  # left, top, width, height of the face in px; empty: not known
 
 
 @dataclass(frozen=True)

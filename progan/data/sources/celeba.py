@@ -6,13 +6,13 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from progan.data.frames import BoxFrame, celeba_square, centre_square
+from progan.data.frames import BoxFrame, FaceBoxFrame, celeba_square, centre_square
 from progan.data.sources import files, tables, zips
 from progan.data.sources.base import Entry, Raw, Source, SourceOptions, digest, labelled
 from progan.data.sources.labels import parse
 from progan.types import DataError
 
-__all__ = ["BY_IDENTITY", "open_source", "recognises"]
+__all__ = ["BY_IDENTITY", "boxed", "open_source", "recognises"]
 
 BY_IDENTITY = "identity"  # the label that makes a class of each person
 
@@ -32,6 +32,18 @@ def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
     parts = tables.find_parts(path) if images is None else []
     source = _combined(spec, parts) if parts else files.plain(spec, images or path)
     return _as_celeba(source, images or (parts[0] if parts else path), options.label, options.partition)
+
+
+def boxed(source: Source, path: Path) -> Source:
+    """The photos with the square around each face's box. DataError for another source, or without list_bbox_celeba."""
+    images = tables.find_images(path) or path
+    if source.identity["kind"] != "celeba" or tables.is_aligned(images):
+        rule = f"crop 'box' is for CelebA's photos in the wild ({tables.WILD})"
+        raise DataError(f"{source.path}: {rule}; use 'auto', 'centre' or, with landmarks, 'face'")
+    rows = tables.boxes(images)
+    entries = [replace(entry, box=rows.get(_stem(entry), ())) for entry in source.entries]
+    identity = source.identity | {"crop": "box", "boxes": digest(str(entry.box) for entry in entries)}
+    return replace(source, identity=identity, entries=entries, frame=FaceBoxFrame())
 
 
 def _as_celeba(source: Source, images: Path, label: str | None, partition: str) -> Source:
