@@ -13,9 +13,10 @@ from itertools import islice
 
 import torch
 
-from progan.distributed import World
+from progan.distributed.world import World
 from progan.engine.play import OptimConfig
-from progan.engine.train import Rules, start, train
+from progan.engine.rounds import Rules
+from progan.engine.train import start, train
 from progan.schedule import Phase
 from progan.systems import build
 from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss

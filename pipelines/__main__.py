@@ -59,7 +59,11 @@ def prepare(
     ] = None,
     partition: Annotated[str, typer.Option(help="Official part of the set: train, val, test or all.")] = "all",
     crop: Annotated[
-        str, typer.Option(help="auto: the source's usual square; centre; face: aligned by five landmarks.")
+        str,
+        typer.Option(
+            help="auto: the source's usual square; centre; face: aligned by five landmarks; box: the box of the face, "
+            "for CelebA's photos in the wild."
+        ),
     ] = "auto",
     landmarks: Annotated[Path | None, typer.Option(help="Table of landmarks for --crop face.")] = None,
     raw_up_to: Annotated[int, typer.Option(help="Store samples up to so many px unencoded.", min=0)] = 64,
@@ -153,12 +157,15 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print settings, phases and sizes; train nothing.")
     ] = False,
+    processes: Annotated[
+        int | None, typer.Option(help="Refuse to train unless so many processes were launched.", min=1)
+    ] = None,
 ) -> None:
     """Train, or go on training: the same command continues a run that was stopped or killed."""
     with user_errors():
         from pipelines.train import train as stage
 
-        stage(config, run, dry_run, overrides or [])
+        stage(config, run, dry_run, overrides or [], processes)
 
 
 @app.command()

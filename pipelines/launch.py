@@ -6,26 +6,23 @@ from datetime import timedelta
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
-from progan.distributed import World
+from progan.distributed.world import World
+from progan.engine.play import OptimConfig, Precision
 from progan.rundir import RunDirectory
 from progan.schedule import Progressive
-from progan.settings import Config
 from progan.systems.system import System
 from progan.types import ConfigError, DataError, DataSpec
 
 PATIENCE = timedelta(hours=6)  # the other ranks wait while the main process measures
 
 
-def make_accelerator(config: Config, directory: RunDirectory) -> Accelerator:
-    """The processes as launched; ConfigError for a launch that would silently do something else."""
-    cuda = torch.cuda.is_available()
-    precision, launched = config.optim.precision, os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
-    if precision == "fp16" and not cuda:
-        raise ConfigError("optim.precision: fp16 needs a GPU; use bf16 or fp32 on a CPU")
-    if launched not in ("no", precision):
-        raise ConfigError(f"optim.precision: {precision}, but the launcher says {launched}; leave its option out")
+def make_accelerator(directory: RunDirectory, expected: int | None = None) -> Accelerator:
+    """The processes as launched; ConfigError for a launch that would silently do something else.
+
+    expected: how many processes the user means to have; None: as many as were launched.
+    """
     accelerator = Accelerator(
-        cpu=not cuda,
+        cpu=not torch.cuda.is_available(),
         mixed_precision="no",  # autocast is entered around each play; see progan.engine.play
         log_with="tensorboard",
         project_dir=str(directory.root),
@@ -37,7 +34,24 @@ def make_accelerator(config: Config, directory: RunDirectory) -> Accelerator:
             f"WORLD_SIZE: {processes} processes were launched but each sees {accelerator.num_processes}; "
             "on CPUs launch with ACCELERATE_USE_CPU=true"
         )
+    if processes == 1 and int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+        raise ConfigError(
+            "SLURM_STEP_NUM_TASKS: srun started several tasks but each would train alone; "
+            "start them through accelerate launch or torchrun, as slurm/train.sbatch does"
+        )
+    if expected is not None and processes != expected:
+        rule = f"{processes} of {expected} processes were launched; correct the launcher's options"
+        raise ConfigError(f"--processes: {rule}")
     return accelerator
+
+
+def check_precision(precision: Precision) -> None:
+    """ConfigError for one that this machine or the launcher would silently replace by another."""
+    launched = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    if precision == "fp16" and not torch.cuda.is_available():
+        raise ConfigError("optim.precision: fp16 needs a GPU; use bf16 or fp32 on a CPU")
+    if launched not in ("no", precision):
+        raise ConfigError(f"optim.precision: {precision}, but the launcher says {launched}; leave its option out")
 
 
 def make_world(accelerator: Accelerator) -> World:
@@ -46,8 +60,12 @@ def make_world(accelerator: Accelerator) -> World:
     return World(accelerator.process_index, accelerator.num_processes, min(local, accelerator.num_processes))
 
 
-def check_fit(schedule: Progressive, data: DataSpec, system: System, world: World) -> None:
-    """Whether data, batches and processes fit the schedule."""
+def check_fit(schedule: Progressive, data: DataSpec, system: System, optim: OptimConfig, world: World) -> None:
+    """Whether data, batches, processes and their memory fit the schedule."""
+    resolutions = {stage.resolution for stage in schedule.stages}
+    for resolution in optim.max_images_per_process.keys() - resolutions:
+        known = ", ".join(map(str, sorted(resolutions)))
+        raise ConfigError(f"optim.max_images_per_process.{resolution}: not a resolution of the schedule ({known})")
     for stage in schedule.stages:
         if stage.resolution not in data.resolutions:
             largest = max(data.resolutions)
@@ -61,3 +79,4 @@ def check_fit(schedule: Progressive, data: DataSpec, system: System, world: Worl
                 f"schedule.batch.{stage.resolution}: {stage.batch} is not a multiple of {unit} "
                 f"({world.size} processes x groups of {system.group} in the minibatch statistic)"
             )
+        optim.part_size(stage.resolution, stage.batch // world.size, system.group)

@@ -5,7 +5,6 @@ from typing import Any
 import yaml
 
 from pipelines.console import say
-from progan.distributed import World, barrier
 from progan.engine.checkpoint import load_checkpoint
 from progan.engine.train import Training
 from progan.rundir import RunDirectory
@@ -15,21 +14,22 @@ from progan.types import ConfigError, DataError, DataSpec
 # What may differ when a run goes on: where the same images lie, how often things are written and measured.
 FREE_TO_CHANGE = (
     *("cadence.", "evaluation.", "data.path", "data.resident_gb", "data.read_ahead", "data.cache"),
-    *("data.on_error", "data.max_skipped"),
+    *("data.on_error", "data.max_skipped", "optim.max_images_per_process"),
 )
 
 
-def resume(training: Training, directory: RunDirectory, config: Config, data: DataSpec, world: World) -> None:
-    """Put the newest checkpoint of the run into `training`; a new run starts at 0. The main process tidies the rest."""
-    resolved = config.model_dump(mode="json")
+def resume(training: Training, directory: RunDirectory, config: Config, data: DataSpec) -> None:
+    """Put the newest checkpoint of the run into `training`; a new run starts at 0."""
     if directory.config.exists():
-        _refuse_changes(directory, resolved)
+        _refuse_changes(directory, config.model_dump(mode="json"))
         _refuse_other_data(directory, data)
     _load_newest(training, directory)
-    barrier(world)  # nobody may still be reading what is tidied away now
-    if world.is_main:
-        directory.rewind(training.images_seen if directory.checkpoints() else -1)
-        directory.write_config(resolved)
+
+
+def tidy(training: Training, directory: RunDirectory, config: Config) -> None:
+    """Forget what an earlier call recorded after that checkpoint; for the main process, when all have read it."""
+    directory.rewind(training.images_seen if directory.checkpoints() else -1)
+    directory.write_config(config.model_dump(mode="json"))
 
 
 def _load_newest(training: Training, directory: RunDirectory) -> None:

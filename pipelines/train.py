@@ -3,7 +3,9 @@
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -14,16 +16,19 @@ from pipelines.console import Skips, TrainingProgress, say
 from pipelines.evaluate import make_evaluator
 from pipelines.facts import write_facts
 from pipelines.journal import Journal
-from pipelines.launch import check_fit, make_accelerator, make_world
+from pipelines.launch import check_fit, check_precision, make_accelerator, make_world
 from pipelines.overview import print_overview
 from pipelines.recorder import Every, Recorder
-from pipelines.resume import resume
+from pipelines.resume import resume, tidy
 from progan import engine
 from progan.config import load
 from progan.data.loader import Loader, open_set
 from progan.data.manifest import Manifest
-from progan.distributed import World, broadcast_parameters
-from progan.engine.train import Rules
+from progan.distributed.agreement import on_every_rank, on_main_rank
+from progan.distributed.averaging import broadcast_parameters
+from progan.distributed.world import World
+from progan.engine.rounds import Rules
+from progan.engine.train import Tick, Training
 from progan.random import key
 from progan.rundir import RunDirectory
 from progan.schedule import Progressive
@@ -33,24 +38,48 @@ from progan.systems.system import System
 from progan.types import DataSpec
 
 
-def train(config_path: Path, run: Path | None, dry_run: bool, overrides: Sequence[str]) -> None:
-    """Train to the end of the schedule, from the newest checkpoint of the run where there is one."""
-    config = load(Config, config_path, overrides)
-    schedule = Progressive(config.schedule, config.optim.lr)
+@dataclass(frozen=True)
+class Plan:
+    """What is to be trained on what."""
+
+    config: Config
+    schedule: Progressive
+    manifest: Manifest
+    system: System
+
+
+def train(
+    config_path: Path, run: Path | None, dry_run: bool, overrides: Sequence[str], processes: int | None = None
+) -> None:
+    """Train to the end of the schedule, from the newest checkpoint of the run where there is one.
+
+    processes: how many there must be; None: as many as were launched.
+    """
     if dry_run:
+        config = load(Config, config_path, overrides)
+        schedule = Progressive(config.schedule, config.optim.lr)
         print_overview(config, schedule, make_system(config, _data_or_guess(config)))
         return
     directory = RunDirectory(run or Path("runs") / config_path.stem)
-    accelerator = make_accelerator(config, directory)
+    accelerator = make_accelerator(directory, processes)
     world = make_world(accelerator)
-    manifest = open_set(config.data)
-    system = make_system(config, manifest.spec)
-    check_fit(schedule, manifest.spec, system, world)
-    with directory.locked(world.is_main):
-        stopped = _train(config, schedule, manifest, system, directory, accelerator, world)
+    plan, _ = on_every_rank(lambda: _plan(config_path, overrides, world), world)
+    with ExitStack() as held:
+        on_every_rank(lambda: held.enter_context(directory.locked(world.is_main)), world)
+        stopped = _train(plan, directory, accelerator, world)
     if stopped:
         say(f"stopped; the same command goes on from {directory.root}")
         sys.exit(128 + stopped)
+
+
+def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
+    config = load(Config, config_path, overrides)
+    check_precision(config.optim.precision)
+    schedule = Progressive(config.schedule, config.optim.lr)
+    manifest = open_set(config.data)
+    system = make_system(config, manifest.spec)
+    check_fit(schedule, manifest.spec, system, config.optim, world)
+    return Plan(config, schedule, manifest, system)
 
 
 def _data_or_guess(config: Config) -> DataSpec:
@@ -67,58 +96,69 @@ def make_system(config: Config, data: DataSpec) -> System:
     return build(config.system, data, config.schedule.resolution)
 
 
-def _train(
-    config: Config,
-    schedule: Progressive,
-    manifest: Manifest,
-    system: System,
-    directory: RunDirectory,
-    accelerator: Accelerator,
-    world: World,
-) -> int:
+def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world: World) -> int:
     """Train until the end or a signal -> the signal's number, 0 at the end."""
-    for network in system.networks.values():
-        # Convolutions in bf16 run about twice as fast with the channels innermost.
-        network.to(accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for objective in system.objectives.values():
-        objective.to(accelerator.device)
-    training = engine.train.start(system, config.optim)
-    resume(training, directory, config, manifest.spec, world)
-    broadcast_parameters([*system.networks.values(), training.average])
-    loader = Loader(manifest, config.data, config.seed, world.local_size)
-    for stage in schedule.stages:
-        loader.require(stage.resolution, stage.batch)
-    evaluator = make_evaluator(config, loader, manifest)
-    recorder = Recorder(config, directory, manifest.spec, training, evaluator)
+    config, schedule, device = plan.config, plan.schedule, accelerator.device
+    training, loader = _ready(plan, directory, device, world)
+    evaluator = make_evaluator(config, loader, plan.manifest)
+    recorder = Recorder(config, directory, plan.manifest.spec, training, evaluator)
     cadence, total = config.cadence, schedule.total_images
     samples, checkpoints = Every(cadence.sample_kimg, total), Every(cadence.checkpoint_kimg, total)
     evaluation = Every(config.evaluation.every_kimg, total)
-    rules = Rules(config.seed, config.optim, config.data.mirror, cadence.tick_images, world, accelerator.device)
+    rules = Rules(
+        config.seed, config.optim, config.data.mirror, cadence.tick_images, world, device, cadence.compare_ranks_rounds
+    )
     received = _stop_signal()
-    if world.is_main:
-        write_facts(directory, config, manifest, schedule, system)
+
+    def begin() -> None:
+        tidy(training, directory, config)
+        write_facts(directory, config, plan.manifest, schedule, plan.system)
         for problem in evaluator.preflight(config.schedule.resolution):
             say(problem)
         if training.images_seen == 0:
             recorder.write_samples(schedule(0))
             recorder.measure_untrained(schedule)
         recorder.measure_what_was_missed(evaluation)
-    with TrainingProgress(total) as progress, closing(loader):
+
+    def record(tick: Tick) -> None:
+        journal.append(tick)
+        saves = checkpoints.due(tick) or evaluation.due(tick) or tick.stopped
+        if saves or samples.due(tick):
+            journal.show(recorder.write_samples(tick.phase), tick.images_seen)
+        if saves:
+            recorder.write_state(tick.phase)
+        if evaluation.due(tick) and not tick.stopped:
+            recorder.measure()
+
+    with closing(loader), TrainingProgress(total) as progress:
+        on_main_rank(begin, world)
         journal, skips = Journal(directory, schedule, accelerator, progress), Skips(world.rank)
         for tick in engine.train.train(training, schedule, loader, rules, lambda: bool(received())):
-            journal.append(tick)
             skips.tell(loader.skipped)
-            if not world.is_main:
-                continue
-            saves = checkpoints.due(tick) or evaluation.due(tick) or tick.stopped
-            if saves or samples.due(tick):
-                journal.show(recorder.write_samples(tick.phase), tick.images_seen)
-            if saves:
-                recorder.write_state(tick.phase)
-            if evaluation.due(tick) and not tick.stopped:
-                recorder.measure()
+            on_main_rank(partial(record, tick), world)
     accelerator.end_training()
     return received()
+
+
+def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: World) -> tuple[Training, Loader]:
+    """Training where it stopped or at its beginning, the same on all ranks, and the images for it."""
+    for network in plan.system.networks.values():
+        # Convolutions in bf16 run about twice as fast with the channels innermost.
+        network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for objective in plan.system.objectives.values():
+        objective.to(device)
+    training = engine.train.start(plan.system, plan.config.optim)
+
+    def load() -> Loader:
+        resume(training, directory, plan.config, plan.manifest.spec)
+        loader = Loader(plan.manifest, plan.config.data, plan.config.seed, world.local_size)
+        for stage in plan.schedule.stages:
+            loader.require(stage.resolution, stage.batch)
+        return loader
+
+    loader, _ = on_every_rank(load, world)
+    broadcast_parameters([*plan.system.networks.values(), training.average])
+    return training, loader
 
 
 def _stop_signal() -> Callable[[], int]:

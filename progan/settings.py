@@ -17,9 +17,10 @@ Kimg = Annotated[float, Field(gt=0)]
 class CadenceConfig(Settings):
     """How often what is written, in thousands of images seen."""
 
-    tick_kimg: Kimg = 4.0  # a line of statistics; also how often several processes look whether to stop
+    tick_kimg: Kimg = 4.0  # a line of statistics
     sample_kimg: Kimg = 100.0  # a grid of the fixed latents; every checkpoint writes one too
     checkpoint_kimg: Kimg = 200.0  # training state and snapshot
+    compare_ranks_rounds: Annotated[int, Field(ge=1)] = 100  # do all processes still hold the same weights?
     keep_checkpoints: Annotated[int, Field(ge=1)] = 2  # newest training states kept; snapshots are all kept
 
     @property

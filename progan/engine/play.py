@@ -1,6 +1,6 @@
 """One player's update: forward, backward, averaging over ranks, optimizer step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Literal
 
@@ -9,9 +9,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from progan.config import Settings
-from progan.distributed import World, average_gradients
+from progan.distributed.averaging import average_gradients
+from progan.distributed.world import World
 from progan.losses.objective import Objective, Round
-from progan.types import TrainingError
+from progan.types import ConfigError, TrainingError
 
 Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -30,6 +31,20 @@ class OptimConfig(Settings):
     ema_half_life_kimg: Annotated[float, Field(ge=0)] = 10.0  # 0: no average, samples show the generator itself
     ema_ramp_up: Annotated[float, Field(gt=0)] | None = None  # half-life at most this share of images seen
     precision: Precision = "fp32"  # of the networks' forward and backward; weights, norms and penalties stay fp32
+    # By resolution: a process's share of a batch is played in parts of at most so many images; none: in one. Not with
+    # layers or terms that look at a whole batch, but for the groups of the minibatch statistic, which stay together.
+    max_images_per_process: dict[int, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+
+    def part_size(self, resolution: int, share: int, group: int) -> int:
+        """Images of the equal parts of `share` images, each of whole groups. ConfigError if none are small enough."""
+        limit = self.max_images_per_process.get(resolution, share)
+        sizes = [size for size in range(group, min(limit, share) + 1, group) if share % size == 0]
+        if not sizes:
+            raise ConfigError(
+                f"optim.max_images_per_process.{resolution}: {limit} is less than a group of {group} in the minibatch "
+                "statistic; raise it, or make the groups smaller"
+            )
+        return max(sizes)
 
 
 def make_optimizer(network: nn.Module, config: OptimConfig) -> torch.optim.Adam:
@@ -82,18 +97,26 @@ def precision(name: Precision, device: torch.device) -> Iterator[None]:
         yield
 
 
-def update(player: Player, game: Callable[[float], Round], world: World, device: torch.device) -> dict[str, Tensor]:
-    """Play `game(score_scale)` once for `player` -> the weighted terms, detached, still on the device.
+def update(
+    player: Player, games: Sequence[Callable[[float], Round]], world: World, device: torch.device
+) -> dict[str, Tensor]:
+    """Play each of `games`(loss scale) for `player`, then step -> mean weighted terms, detached, still on the device.
 
     Whether they are finite is for the loop to see, once a tick. Under fp16 a step whose gradients overflow is skipped.
     """
-    with precision(player.precision, device):
-        losses = player.objective(game(player.scaler.get_scale()))
     player.optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(player.scaler.scale(torch.stack(list(losses.values())).sum()))
+    means: dict[str, Tensor] = {}
+    for game in games:
+        with precision(player.precision, device):
+            losses = player.objective(game(player.scaler.get_scale()))
+        total = torch.stack(list(losses.values())).sum() / len(games)
+        torch.autograd.backward(player.scaler.scale(total))
+        for name, value in losses.items():
+            part = value.detach() / len(games)
+            means[name] = means[name] + part if name in means else part
     average_gradients(player.network.parameters(), world)
     player.scaler.step(player.optimizer)
     player.scaler.update()
     if player.scaler.is_enabled() and player.scaler.get_scale() < SMALLEST_SCALE:
         raise TrainingError(f"{player.name}: the fp16 loss scale fell to nothing: no step has finite gradients")
-    return {f"{player.name}/{name}": value.detach() for name, value in losses.items()}
+    return {f"{player.name}/{name}": value for name, value in means.items()}

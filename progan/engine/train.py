@@ -4,22 +4,19 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from progan.data.reals import to_reals
-from progan.distributed import World, any_rank, average, on_every_rank
+from progan.distributed.averaging import average, differing_rank
+from progan.distributed.world import World
 from progan.engine.average import averaged_copy, decay, update_average
 from progan.engine.play import OptimConfig, Player, playing, update
-from progan.losses.objective import Round
-from progan.random import generator
-from progan.sampling.latents import draw_labels, draw_latents
+from progan.engine.rounds import Moment, RealImages, Rules, Stored, games, read_reals
 from progan.schedule import Phase
 from progan.systems.system import Play, Role, System, set_phase
-from progan.types import Batch, TrainingError
+from progan.types import TrainingError
 
 
 class Schedule(Protocol):
@@ -27,10 +24,6 @@ class Schedule(Protocol):
     def total_images(self) -> int: ...
 
     def __call__(self, images_seen: int) -> Phase: ...
-
-
-class RealImages(Protocol):
-    def batch(self, resolution: int, position: int, count: int, part: slice) -> Batch: ...
 
 
 @dataclass
@@ -55,18 +48,6 @@ class Tick:
     seconds: float  # spent training
     maintenance_seconds: float  # spent by the consumer before it
     stopped: bool  # whether training stops here because it was asked to
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the loop needs to know beside system, schedule and data."""
-
-    seed: int
-    optim: OptimConfig
-    mirror: bool
-    tick_images: int
-    world: World
-    device: torch.device
 
 
 @dataclass
@@ -107,25 +88,28 @@ def train(
 ) -> Iterator[Tick]:
     """Train to the end of the schedule, yielding a Tick every `tick_images` and where a stage ends.
 
-    When `stop()` holds on any rank, the next tick is the last (one process stops after the round, several at the tick).
+    When `stop()` holds on any rank, all stop after the same round, the next one at the latest, with a last tick.
     The consumer may save `training` at any tick; going on from there gives the same weights as never having stopped.
     """
     ledger, began, resumed = _Ledger(), training.images_seen, time.monotonic()
     maintenance = 0.0
     while training.images_seen < schedule.total_images:
-        phase = schedule(training.images_seen)
+        moment = Moment(schedule(training.images_seen), training.images_seen)
+        phase = moment.phase
+        stored, stopping = read_reals(training.system, moment, reals, rules, stop())
         _enter(training, phase, rules.optim)
         _average(training, phase, rules.optim)
         losses: dict[str, Tensor] = {}
         for play in training.system.plays():
-            losses |= _play(training, play, phase, reals, rules)
+            losses |= _play(training, play, moment, stored, rules)
         ledger.rounds.append(losses)
         ledger.images_seen.append(training.images_seen)
         training.images_seen += phase.batch
-        if _tick_is_over(training, schedule, phase, rules) or (rules.world.size == 1 and stop()):
+        _compare_ranks(training, moment, rules)
+        last = stopping or (rules.world.size == 1 and stop())
+        if last or _tick_is_over(training, schedule, phase, rules):
             means = ledger.close(rules.world, rules.optim.precision == "fp16")
             images, paused = training.images_seen - began, time.monotonic()
-            last = any_rank(stop(), rules.device, rules.world)
             yield Tick(training.images_seen, phase, means, images, paused - resumed, maintenance, last)
             if last:
                 return
@@ -157,50 +141,26 @@ def _average(training: Training, phase: Phase, optim: OptimConfig) -> None:
     update_average(training.average, training.system.generator, factor)
 
 
-def _play(training: Training, play: Play, phase: Phase, reals: RealImages, rules: Rules) -> dict[str, Tensor]:
+def _play(training: Training, play: Play, moment: Moment, stored: list[Stored], rules: Rules) -> dict[str, Tensor]:
     """One player's update on fresh latents and fresh reals."""
     system, player = training.system, training.players[play.player]
     opponent = system.discriminator if play.player == "generator" else system.generator
-    share = rules.world.share(phase.batch)
-    real = _real_batch(training, play, phase, reals, rules)
-
-    def game(score_scale: float) -> Round:
-        fake = _fake_batch(training, play, phase, rules)
-        uniform = partial(_uniform, rules, training.images_seen, phase.batch, share)
-        clock = (phase.batch, training.images_seen)
-        return Round(system.discriminator, real, fake, *clock, uniform, score_scale, system.joint)
-
     with playing(player.network, against=opponent):
-        return update(player, game, rules.world, rules.device)
+        return update(player, games(system, play, moment, stored, rules), rules.world, rules.device)
 
 
-def _real_batch(training: Training, play: Play, phase: Phase, reals: RealImages, rules: Rules) -> Batch | None:
-    if play.reads is None:
-        return None
-    share = rules.world.share(phase.batch)
-    position = training.images_seen * training.system.reals_per_round + play.reads * phase.batch
-    read = partial(reals.batch, phase.resolution, position, phase.batch, share)
-    stored = on_every_rank(read, rules.world)
-    mirror = None
-    if rules.mirror:
-        draw = torch.rand(phase.batch, generator=generator(rules.seed, "mirror", position))
-        mirror = (draw[share] < 0.5).to(rules.device)
-    images = to_reals(stored.images.to(rules.device, non_blocking=True), mirror, phase.fade)
-    return Batch(images, stored.labels.to(rules.device))
-
-
-def _fake_batch(training: Training, play: Play, phase: Phase, rules: Rules) -> Batch:
-    system, share = training.system, rules.world.share(phase.batch)
-    where = (rules.seed, f"latents-{play.number}", training.images_seen, phase.batch)
-    latents = draw_latents(*where, system.latent_dim)[share].to(rules.device)
-    where = (rules.seed, f"labels-{play.number}", training.images_seen, phase.batch)
-    labels = draw_labels(*where, system.num_classes)[share].to(rules.device)
-    with torch.set_grad_enabled(play.player == "generator"):
-        return Batch(system.generator(latents, labels), labels)
-
-
-def _uniform(rules: Rules, images_seen: int, batch: int, share: slice, stream: str) -> Tensor:
-    return torch.rand(batch, generator=generator(rules.seed, stream, images_seen))[share].to(rules.device)
+def _compare_ranks(training: Training, moment: Moment, rules: Rules) -> None:
+    """TrainingError where the ranks, which all compute the same updates, do not hold the same weights."""
+    before, after = (seen // moment.phase.batch for seen in (moment.images_seen, training.images_seen))
+    if rules.world.size == 1 or before // rules.compare_rounds == after // rules.compare_rounds:
+        return
+    weights = [parameter for network in training.system.networks.values() for parameter in network.parameters()]
+    rank = differing_rank(weights, rules.world)
+    if rank is not None:
+        raise TrainingError(
+            f"rank {rank} holds other weights than rank 0 at {training.images_seen} images: its device or its link is "
+            "at fault; the same command goes on from the last checkpoint"
+        )
 
 
 def is_finite(training: Training) -> bool:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from progan.distributed import World
+from progan.distributed.world import World
 from progan.engine.play import OptimConfig
-from progan.engine.train import Rules, Training, start
+from progan.engine.rounds import Rules
+from progan.engine.train import Training, start
 from progan.random import generator
 from progan.schedule import Progressive, ProgressiveConfig
 from progan.systems import build

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from progan.distributed import World
+from progan.distributed.world import World
 from progan.engine.average import decay
 from progan.engine.checkpoint import load_checkpoint, save_checkpoint
 from progan.engine.play import playing, precision
-from progan.engine.train import RealImages, Training, train
+from progan.engine.rounds import RealImages
+from progan.engine.train import Training, train
 from progan.types import Batch, DataError, TrainingError
 
 

@@ -1,0 +1,57 @@
+"""What one rank meets, all learn at the same place: errors, and the wish to stop."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+
+from progan.distributed.world import World
+from progan.types import ConfigError, DataError, ProganError, TrainingError
+
+Result = TypeVar("Result")
+
+
+def on_every_rank(call: Callable[[], Result], world: World, flag: bool = False) -> tuple[Result, bool]:
+    """The result of `call`, which every rank makes at the same place, and whether `flag` is set on any of them.
+
+    An error of one is raised on all at once, of the same kind. They agree over the CPU: a device is not waited for.
+    """
+    if world.size == 1:
+        return call(), flag
+    problem: ProganError | None = None
+    try:
+        result = call()
+    except ProganError as error:
+        problem = error
+    votes = torch.tensor([problem is not None, flag], dtype=torch.uint8)
+    dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=_cpu_group())
+    if votes[0]:
+        raise _first(problem, world)
+    return result, bool(votes[1])
+
+
+def on_main_rank(call: Callable[[], None], world: World) -> None:
+    """Rank 0 calls; the others wait for it, and learn of an error."""
+    on_every_rank(call if world.is_main else lambda: None, world)
+
+
+def _first(problem: ProganError | None, world: World) -> ProganError:
+    """The problem of the lowest rank that has one, and its kind; where all have it, it is no rank's own."""
+    told = (_kind(problem), str(problem)) if problem else None
+    problems: list[tuple[type[ProganError], str] | None] = [None] * world.size
+    dist.all_gather_object(problems, told, group=_cpu_group())
+    rank, (kind, message) = next((rank, found) for rank, found in enumerate(problems) if found)
+    return kind(message if all(found == (kind, message) for found in problems) else f"rank {rank}: {message}")
+
+
+def _kind(problem: ProganError) -> type[ProganError]:
+    """Its class, without what a narrower one carries beside the message."""
+    return next(kind for kind in (ConfigError, DataError, TrainingError, ProganError) if isinstance(problem, kind))
+
+
+@cache
+def _cpu_group() -> dist.ProcessGroup | None:
+    """All ranks over gloo; None: the default group is that already. Made by the first call, on all ranks alike."""
+    return None if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")

@@ -1,0 +1,109 @@
+"""Trains small progans as one process of several, for the tests beside it: worker.py TASK FOLDER."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from progan.distributed.world import World
+from progan.engine.checkpoint import load_checkpoint, save_checkpoint
+from progan.engine.play import OptimConfig
+from progan.engine.rounds import Rules
+from progan.engine.train import Training, start, train
+from progan.random import generator
+from progan.schedule import Progressive, ProgressiveConfig
+from progan.systems import build
+from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
+from progan.types import Batch, DataSpec, TrainingError
+
+LOSSES = {"wgan-gp": WassersteinLoss(), "logistic-r1": LogisticR1Loss(every=2)}
+PARTS = {"whole": {}, "parts": {4: 4, 8: 4}}  # largest part of a process's share, by resolution
+# 64 images at 4 px, 96 fading to 8 px, 64 stable.
+SCHEDULE = ProgressiveConfig(resolution=8, fade_kimg=0.096, stable_kimg=0.064, batch={4: 16, 8: 16})
+STOP_AT = 112  # images: in the middle of the fade
+
+
+class RandomImages:
+    """Real images that are a function of their position; notes which were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int, int]] = []
+
+    def batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
+        self.asked.append((resolution, position, count))
+        draw = generator(0, f"images-{resolution}", position)
+        images = torch.randint(0, 256, (count, 3, resolution, resolution), dtype=torch.uint8, generator=draw)
+        return Batch(images[part], torch.full((count,), -1)[part])
+
+
+def begin(world: World, loss: str, parts: dict[int, int], compare: int = 4) -> tuple[Training, Progressive, Rules]:
+    optim = OptimConfig(ema_half_life_kimg=0.05, max_images_per_process=parts)
+    config = ProganConfig(latent_dim=8, maps_base=32, maps_max=8, loss=LOSSES[loss])
+    torch.manual_seed(0)
+    system = build(config, DataSpec((4, 8), 64, (), "none"), 8)
+    return (
+        start(system, optim),
+        Progressive(SCHEDULE, optim.lr),
+        Rules(0, optim, True, 16, world, torch.device("cpu"), compare),
+    )
+
+
+def agreement(world: World, folder: Path) -> None:
+    """Each loss, whole and in parts, to the end; a checkpoint in mid-fade."""
+    for loss in LOSSES:
+        for name, parts in PARTS.items():
+            training, schedule, rules = begin(world, loss, parts)
+            ticks = []
+            for tick in train(training, schedule, RandomImages(), rules):
+                ticks.append(tick.losses)
+                if world.is_main and name == "whole" and tick.images_seen == STOP_AT:
+                    save_checkpoint(training, folder / f"{loss}-{world.size}-middle.safetensors")
+            if world.is_main:
+                save_checkpoint(training, folder / f"{loss}-{name}-{world.size}.safetensors")
+                (folder / f"{loss}-{name}-{world.size}.json").write_text(json.dumps(ticks))
+
+
+def going_on(world: World, folder: Path) -> None:
+    """From the checkpoint that two processes wrote in mid-fade to the end."""
+    for loss in LOSSES:
+        training, schedule, rules = begin(world, loss, {})
+        load_checkpoint(training, folder / f"{loss}-2-middle.safetensors")
+        reals = RandomImages()
+        for _ in train(training, schedule, reals, rules):
+            pass
+        if world.is_main:
+            save_checkpoint(training, folder / f"{loss}-on-{world.size}.safetensors")
+            (folder / f"{loss}-on-{world.size}.json").write_text(json.dumps(reals.asked))
+
+
+def drift(world: World, folder: Path) -> None:
+    """One bit of one weight changes on rank 1."""
+    training, schedule, rules = begin(world, "wgan-gp", {})
+    try:
+        for tick in train(training, schedule, RandomImages(), rules):
+            if tick.images_seen == 96 and world.rank == 1:
+                weight = next(training.system.generator.parameters()).data.view(torch.int32)
+                weight.view(-1)[0] ^= 1 << 22
+    except TrainingError as error:
+        (folder / f"rank-{world.rank}").write_text(str(error))
+
+
+TASKS: dict[str, Callable[[World, Path], None]] = {"agreement": agreement, "going_on": going_on, "drift": drift}
+
+
+def main(task: str, folder: str) -> None:
+    torch.set_num_threads(1)
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size > 1:
+        dist.init_process_group("gloo")
+    TASKS[task](World(int(os.environ.get("RANK", "0")), size, size), Path(folder))
+    if size > 1:
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
