@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test lint install clean-quickstart
+.PHONY: quickstart test test-slurm lint install clean-quickstart
 
 quickstart: .venv/.installed
 	$(BIN)/progan prepare synthetic --out datasets/quickstart --resolution 32 --limit 6000
@@ -12,6 +12,10 @@ quickstart: .venv/.installed
 
 test: .venv/.installed
 	$(BIN)/python -m pytest
+
+# Brings up a real Slurm on this machine (root, Debian) and runs the job scripts on it; a quarter of an hour.
+test-slurm: .venv/.installed
+	PROGAN_TEST_SLURM=1 $(BIN)/python -m pytest tests/slurm
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

@@ -169,6 +169,37 @@ def train(
 
 
 @app.command()
+def settings(
+    config: Annotated[Path, typer.Argument(help="YAML settings; see configs/.", metavar="CONFIG")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Settings to change, as a.b=value.", metavar="[A.B=VALUE]...")
+    ] = None,
+    get: Annotated[str | None, typer.Option(help="Print only this one, as data.path.")] = None,
+) -> None:
+    """Print the settings of a training, defaults filled in."""
+    with user_errors():
+        from pipelines.overview import print_settings
+
+        print_settings(config, overrides or [], get)
+
+
+@app.command()
+def status(
+    run: Run,
+    field: Annotated[str | None, typer.Option(help="Print only this: state, images_seen, signal, ...")] = None,
+) -> None:
+    """Say whether a run is running (or was killed), stopped, finished or failed, and how far it has come."""
+    with user_errors():
+        from progan.rundir import RunDirectory
+        from progan.types import ConfigError
+
+        found = RunDirectory(run).read_status()
+        if field is not None and field not in vars(found):
+            raise ConfigError(f"--field {field}: choose one of {', '.join(vars(found))}")
+        print(found if field is None else vars(found)[field])
+
+
+@app.command()
 def evaluate(
     run: Run,
     metrics: Annotated[

@@ -34,6 +34,11 @@ def make_accelerator(directory: RunDirectory, expected: int | None = None) -> Ac
             f"WORLD_SIZE: {processes} processes were launched but each sees {accelerator.num_processes}; "
             "on CPUs launch with ACCELERATE_USE_CPU=true"
         )
+    if "MASTER_ADDR" in os.environ and "WORLD_SIZE" not in os.environ:
+        raise ConfigError(
+            "MASTER_ADDR: set, but without WORLD_SIZE this is one process alone, as accelerate launch --cpu starts it "
+            "whatever --num_processes says; use ACCELERATE_USE_CPU=true accelerate launch --multi_gpu, or unset it"
+        )
     if processes == 1 and int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
         raise ConfigError(
             "SLURM_STEP_NUM_TASKS: srun started several tasks but each would train alone; "

@@ -1,5 +1,7 @@
 """What a training will do, before it does it: settings, phase table, parameter counts."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -7,9 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from progan.config import load
 from progan.schedule import Progressive
 from progan.settings import Config
 from progan.systems.system import System
+from progan.types import ConfigError
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -24,6 +28,16 @@ def phase_rows(schedule: Progressive) -> list[dict[str, Any]]:
     """The stages of the schedule as JSON."""
     names = ("start", "end", "resolution", "fading", "batch", "lr")
     return [{name: getattr(stage, name) for name in names} for stage in schedule.stages]
+
+
+def print_settings(path: Path, overrides: Sequence[str], wanted: str | None) -> None:
+    """All as YAML, or the one `wanted`. ConfigError if there is none of that name."""
+    tree: Any = load(Config, path, overrides).model_dump(mode="json")
+    for part in wanted.split(".") if wanted else ():
+        if not isinstance(tree, dict) or part not in tree:
+            raise ConfigError(f"--get {wanted}: no such setting; leave it out to see all")
+        tree = tree[part]
+    print(yaml.safe_dump(tree, sort_keys=False).strip() if isinstance(tree, dict | list) else tree)
 
 
 def print_overview(config: Config, schedule: Progressive, system: System) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 import torch
 from accelerate import Accelerator
@@ -24,18 +25,18 @@ from progan import engine
 from progan.config import load
 from progan.data.loader import Loader, open_set
 from progan.data.manifest import Manifest
-from progan.distributed.agreement import on_every_rank, on_main_rank
+from progan.distributed.agreement import largest, on_every_rank, on_main_rank
 from progan.distributed.averaging import broadcast_parameters
 from progan.distributed.world import World
 from progan.engine.rounds import Rules
 from progan.engine.train import Tick, Training
 from progan.random import key
-from progan.rundir import RunDirectory
+from progan.rundir import RunDirectory, Status, seen_by
 from progan.schedule import Progressive
 from progan.settings import Config
 from progan.systems import build
 from progan.systems.system import System
-from progan.types import DataSpec
+from progan.types import DataSpec, ProganError
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,37 @@ def train(
         schedule = Progressive(config.schedule, config.optim.lr)
         print_overview(config, schedule, make_system(config, _data_or_guess(config)))
         return
+    received = _stop_signal()  # from now on: a scheduler does not wait until training has begun
     directory = RunDirectory(run or Path("runs") / config_path.stem)
     accelerator = make_accelerator(directory, processes)
     world = make_world(accelerator)
     plan, _ = on_every_rank(lambda: _plan(config_path, overrides, world), world)
     with ExitStack() as held:
         on_every_rank(lambda: held.enter_context(directory.locked(world.is_main)), world)
-        stopped = _train(plan, directory, accelerator, world)
+        stopped = _kept_status(directory, plan, world, lambda: _train(plan, directory, accelerator, world, received))
     if stopped:
         say(f"stopped; the same command goes on from {directory.root}")
-        sys.exit(128 + stopped)
+        # A launcher takes any other code for a failure.
+        sys.exit(0 if world.size > 1 else 128 + stopped)
+
+
+def _kept_status(directory: RunDirectory, plan: Plan, world: World, training: Callable[[], int]) -> int:
+    """Run `training` -> the number of the signal that stopped it, 0 at the end; status.json says how it went."""
+
+    def write(state: Literal["running", "stopped", "finished", "failed"], signal_: str = "", problem: str = "") -> None:
+        checkpoints = directory.checkpoints()
+        seen = seen_by(checkpoints[-1]) if checkpoints else 0
+        if world.is_main:
+            directory.write_status(Status(state, seen, plan.schedule.total_images, signal_, problem))
+
+    write("running")
+    try:
+        number = training()
+    except ProganError as error:
+        write("failed", problem=str(error))
+        raise
+    write("stopped" if number else "finished", signal.Signals(number).name if number else "")
+    return number
 
 
 def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
@@ -96,7 +118,9 @@ def make_system(config: Config, data: DataSpec) -> System:
     return build(config.system, data, config.schedule.resolution)
 
 
-def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world: World) -> int:
+def _train(
+    plan: Plan, directory: RunDirectory, accelerator: Accelerator, world: World, received: Callable[[], int]
+) -> int:
     """Train until the end or a signal -> the signal's number, 0 at the end."""
     config, schedule, device = plan.config, plan.schedule, accelerator.device
     training, loader = _ready(plan, directory, device, world)
@@ -108,7 +132,6 @@ def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world:
     rules = Rules(
         config.seed, config.optim, config.data.mirror, cadence.tick_images, world, device, cadence.compare_ranks_rounds
     )
-    received = _stop_signal()
 
     def begin() -> None:
         tidy(training, directory, config)
@@ -133,11 +156,13 @@ def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world:
     with closing(loader), TrainingProgress(total) as progress:
         on_main_rank(begin, world)
         journal, skips = Journal(directory, schedule, accelerator, progress), Skips(world.rank)
+        tick = None
         for tick in engine.train.train(training, schedule, loader, rules, lambda: bool(received())):
             skips.tell(loader.skipped)
             on_main_rank(partial(record, tick), world)
+    number = largest(received() if tick and tick.stopped else 0, world)
     accelerator.end_training()
-    return received()
+    return number
 
 
 def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: World) -> tuple[Training, Loader]:

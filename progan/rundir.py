@@ -4,9 +4,9 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -14,11 +14,33 @@ from progan.files import append_jsonl, read_jsonl, write_json, write_jsonl, writ
 from progan.types import DataError
 
 
+def seen_by(path: Path) -> int:
+    """Images seen when a checkpoint, a snapshot or a grid was written."""
+    return int(path.name[:9])
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run has come; what a job script asks when the training has ended."""
+
+    state: Literal["running", "stopped", "finished", "failed"]  # running, too, where it was killed
+    images_seen: int  # of the newest checkpoint
+    total_images: int
+    signal: str = ""  # that stopped it, as SIGUSR1
+    problem: str = ""  # why it failed
+
+    def __str__(self) -> str:
+        by = f" by {self.signal}" if self.signal else ""
+        why = f": {self.problem}" if self.problem else ""
+        return f"{self.state}{by} at {self.images_seen / 1000:g} of {self.total_images / 1000:g} kimg{why}"
+
+
 @dataclass(frozen=True)
 class RunDirectory:
     """The files of one training run.
 
     config.yaml       the resolved settings
+    status.json       running, stopped, finished or failed, and how far it has come
     facts.json        command, environment, parameter counts, data facts, phase table
     stats.jsonl       a line a tick: clock, phase, speed, losses
     metrics.jsonl     a line a measured metric
@@ -38,6 +60,10 @@ class RunDirectory:
     @property
     def facts(self) -> Path:
         return self.root / "facts.json"
+
+    @property
+    def status(self) -> Path:
+        return self.root / "status.json"
 
     @property
     def stats(self) -> Path:
@@ -108,6 +134,15 @@ class RunDirectory:
     def write_facts(self, facts: dict[str, Any]) -> None:
         write_json(self.facts, facts)
 
+    def read_status(self) -> Status:
+        """DataError where no training was begun."""
+        if not self.status.exists():
+            raise DataError(f"{self.root}: not a run directory (no {self.status.name}); give the --run of a training")
+        return Status(**json.loads(self.status.read_text(encoding="utf-8")))
+
+    def write_status(self, status: Status) -> None:
+        write_json(self.status, asdict(status))
+
     @contextmanager
     def locked(self, wanted: bool = True) -> Iterator[None]:
         """Hold the run for this process while training; DataError when another one on this machine holds it."""
@@ -131,5 +166,5 @@ class RunDirectory:
                 kept = [record for record in read_jsonl(path) if record["images_seen"] <= images_seen]
                 write_jsonl(path, kept)
         for path in (*self.samples(), *self.snapshots(), *self.checkpoints()):
-            if int(path.name[:9]) > images_seen:
+            if seen_by(path) > images_seen:
                 path.unlink()

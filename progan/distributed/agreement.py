@@ -37,6 +37,15 @@ def on_main_rank(call: Callable[[], None], world: World) -> None:
     on_every_rank(call if world.is_main else lambda: None, world)
 
 
+def largest(number: int, world: World) -> int:
+    """The largest of the ranks' numbers; all get the same answer."""
+    if world.size == 1:
+        return number
+    votes = torch.tensor(number)
+    dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=_cpu_group())
+    return int(votes)
+
+
 def _first(problem: ProganError | None, world: World) -> ProganError:
     """The problem of the lowest rank that has one, and its kind; where all have it, it is no rank's own."""
     told = (_kind(problem), str(problem)) if problem else None

@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# What the scripts share: the site's facts, and how a job ends.
+
+# shellcheck source=slurm/site.sh
+. "${PROGAN_SITE:-$(dirname "${BASH_SOURCE[0]}")/site.sh}"
+
+# Run a command once on each node. It ends as soon as one of them fails; the job's own time limit is its only other end.
+srun_each_node() {
+  srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 \
+    --cpus-per-task="$((PROCESSES * CPUS))" --kill-on-bad-exit=1 "$@" &
+  local pid=$! code=0
+  # A signal to this shell ends `wait` early; srun passes it on and is waited for again.
+  while kill -0 "$pid" 2>/dev/null; do
+    code=0
+    wait "$pid" || code=$?
+  done
+  return "$code"
+}
+
+# Images seen by the newest checkpoint of a run; 0 before the first.
+images_seen() {
+  progan status "$1" --field images_seen 2>/dev/null || echo 0
+}
+
+# Exit if the run was started MAX_STALLS times since it last wrote a new checkpoint.
+give_up_without_progress() {
+  local run=$1 seen before=-1 stalls=0
+  seen=$(images_seen "$run")
+  mkdir -p "$run"
+  if [ -f "$run/slurm-starts" ]; then read -r before stalls <"$run/slurm-starts"; fi
+  if [ "$seen" -gt "$before" ]; then stalls=0; else stalls=$((stalls + 1)); fi
+  if [ "$stalls" -ge "$MAX_STALLS" ]; then
+    rm -f "$run/slurm-starts"
+    echo "error: $run: started $stalls times at $seen images without a new checkpoint; raise TIME in slurm/site.sh or" \
+      "lower cadence.checkpoint_kimg, then submit it again" >&2
+    exit 1
+  fi
+  echo "$seen $stalls" >"$run/slurm-starts"
+}
+
+# After training: requeue it if the time limit stopped it, end with its code otherwise.
+go_on_or_end() {
+  local run=$1 code=$2 state stopper
+  state=$(progan status "$run" --field state 2>/dev/null || echo none)
+  stopper=$(progan status "$run" --field signal 2>/dev/null || true)
+  # One process alone returns 128 + the signal's number; launchers return 0.
+  if [ "$state" = stopped ] && [ "$stopper" = SIGUSR1 ] && { [ "$code" = 0 ] || [ "$code" = 138 ]; }; then
+    echo "requeued: $(progan status "$run")"
+    scontrol requeue "$SLURM_JOB_ID"
+    exit 0
+  fi
+  if [ "$state" = finished ]; then rm -f "$run/slurm-starts"; fi
+  echo "ended: $(progan status "$run" 2>/dev/null || echo "$run: nothing was trained")"
+  exit "$code"
+}
+
+# Where copy_to_scratch.sh puts a set.
+scratch_path() {
+  echo "$2/progan-$(echo "$1" | tr -c 'A-Za-z0-9.\n' _)"
+}
