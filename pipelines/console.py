@@ -11,7 +11,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from progan.types import ProganError, TrainingError
+from progan.types import LostRank, ProganError, TrainingError
 
 USER_ERROR, TRAINING_ERROR = 2, 3
 LINE_SECONDS = 10.0  # between progress lines where there is no terminal
@@ -36,7 +36,7 @@ def user_errors() -> Iterator[None]:
     except ProganError as error:
         if is_main_process():
             print(f"error: {error}", file=sys.stderr, flush=True)
-        sys.exit(TRAINING_ERROR if isinstance(error, TrainingError) else USER_ERROR)
+        sys.exit(TRAINING_ERROR if isinstance(error, TrainingError | LostRank) else USER_ERROR)
 
 
 class _Stopped(Exception):

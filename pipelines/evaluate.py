@@ -1,6 +1,6 @@
 """Measure snapshots: append the results to metrics.jsonl."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,14 @@ from progan.types import ConfigError, DataError
 EVALUATION_SEED = 1  # apart from the training's draws
 
 
-def make_evaluator(config: Config, loader: Loader, manifest: Manifest, names: Sequence[str] | None = None) -> Evaluator:
-    """The evaluator of the settings' metrics, or of `names`."""
+def make_evaluator(
+    config: Config,
+    loader: Loader,
+    manifest: Manifest,
+    names: Sequence[str] | None = None,
+    alive: Callable[[], None] = lambda: None,
+) -> Evaluator:
+    """The evaluator of the settings' metrics, or of `names`. alive: is called for each batch of images."""
     return Evaluator(
         names=config.evaluation.metrics if names is None else names,
         real=loader.images,
@@ -32,6 +38,7 @@ def make_evaluator(config: Config, loader: Loader, manifest: Manifest, names: Se
         device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
         weights=config.evaluation.weights,
         data_fingerprint=manifest.spec.fingerprint,
+        alive=alive,
     )
 
 

@@ -1,17 +1,23 @@
 """Where a training runs: the Accelerator, and the combinations that cannot work."""
 
 import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
+from pipelines.console import TRAINING_ERROR
+from progan.distributed.watch import Watch
 from progan.distributed.world import World
 from progan.engine.play import OptimConfig, Precision
 from progan.rundir import RunDirectory
 from progan.schedule import Progressive
 from progan.systems.system import System
-from progan.types import ConfigError, DataError, DataSpec
+from progan.types import ConfigError, DataError, DataSpec, LostRank
 
 PATIENCE = timedelta(hours=6)  # the other ranks wait while the main process measures
 
@@ -63,6 +69,27 @@ def make_world(accelerator: Accelerator) -> World:
     """The rank facts; a launcher that does not say how many processes share this node is taken to have one."""
     local = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or 1)
     return World(accelerator.process_index, accelerator.num_processes, min(local, accelerator.num_processes))
+
+
+@contextmanager
+def watched(world: World) -> Iterator[Watch]:
+    """While this runs, a process that is gone or stands still ends all others, with a line that names it."""
+
+    def lost(message: str) -> None:
+        if world.is_main or message.startswith("rank 0 "):
+            print(f"error: {message}; the same command goes on from the last checkpoint", file=sys.stderr, flush=True)
+        os._exit(TRAINING_ERROR)  # the main thread may wait for the missing one for ever
+
+    watch = Watch(world, lost)
+    try:
+        yield watch
+    except LostRank:
+        time.sleep(2 * watch.gone)  # by then the watch has found out who it was
+        raise
+    except BaseException:
+        watch.stop()
+        raise
+    watch.close()
 
 
 def check_fit(schedule: Progressive, data: DataSpec, system: System, optim: OptimConfig, world: World) -> None:

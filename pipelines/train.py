@@ -17,7 +17,7 @@ from pipelines.console import Skips, TrainingProgress, say
 from pipelines.evaluate import make_evaluator
 from pipelines.facts import write_facts
 from pipelines.journal import Journal
-from pipelines.launch import check_fit, check_precision, make_accelerator, make_world
+from pipelines.launch import check_fit, check_precision, make_accelerator, make_world, watched
 from pipelines.overview import print_overview
 from pipelines.recorder import Every, Recorder
 from pipelines.resume import resume, tidy
@@ -65,10 +65,12 @@ def train(
     directory = RunDirectory(run or Path("runs") / config_path.stem)
     accelerator = make_accelerator(directory, processes)
     world = make_world(accelerator)
-    plan, _ = on_every_rank(lambda: _plan(config_path, overrides, world), world)
-    with ExitStack() as held:
+    with watched(world) as watch, ExitStack() as held:
+        plan, _ = on_every_rank(lambda: _plan(config_path, overrides, world), world)
+        watch.patience = 60 * plan.config.cadence.patience_minutes
         on_every_rank(lambda: held.enter_context(directory.locked(world.is_main)), world)
         stopped = _kept_status(directory, plan, world, lambda: _train(plan, directory, accelerator, world, received))
+    accelerator.end_training()
     if stopped:
         say(f"stopped; the same command goes on from {directory.root}")
         # A launcher takes any other code for a failure.
@@ -124,7 +126,7 @@ def _train(
     """Train until the end or a signal -> the signal's number, 0 at the end."""
     config, schedule, device = plan.config, plan.schedule, accelerator.device
     training, loader = _ready(plan, directory, device, world)
-    evaluator = make_evaluator(config, loader, plan.manifest)
+    evaluator = make_evaluator(config, loader, plan.manifest, alive=world.pulse.beat)
     recorder = Recorder(config, directory, plan.manifest.spec, training, evaluator)
     cadence, total = config.cadence, schedule.total_images
     samples, checkpoints = Every(cadence.sample_kimg, total), Every(cadence.checkpoint_kimg, total)
@@ -160,9 +162,7 @@ def _train(
         for tick in engine.train.train(training, schedule, loader, rules, lambda: bool(received())):
             skips.tell(loader.skipped)
             on_main_rank(partial(record, tick), world)
-    number = largest(received() if tick and tick.stopped else 0, world)
-    accelerator.end_training()
-    return number
+    return largest(received() if tick and tick.stopped else 0, world)
 
 
 def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: World) -> tuple[Training, Loader]:

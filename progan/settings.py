@@ -21,6 +21,7 @@ class CadenceConfig(Settings):
     sample_kimg: Kimg = 100.0  # a grid of the fixed latents; every checkpoint writes one too
     checkpoint_kimg: Kimg = 200.0  # training state and snapshot
     compare_ranks_rounds: Annotated[int, Field(ge=1)] = 100  # do all processes still hold the same weights?
+    patience_minutes: Annotated[float, Field(gt=0)] = 30.0  # for a process that stands still while others wait for it
     keep_checkpoints: Annotated[int, Field(ge=1)] = 2  # newest training states kept; snapshots are all kept
 
     @property

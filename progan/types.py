@@ -35,6 +35,10 @@ class TrainingError(ProganError):
     """Training cannot go on (a loss became non-finite); the last checkpoint is intact."""
 
 
+class LostRank(ProganError):
+    """Another process of this training is gone or stands still; the last checkpoint is intact."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Images with their labels."""

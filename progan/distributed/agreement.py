@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
-from progan.distributed.world import World
+from progan.distributed.world import World, together
 from progan.types import ConfigError, DataError, ProganError, TrainingError
 
 Result = TypeVar("Result")
@@ -25,8 +25,10 @@ def on_every_rank(call: Callable[[], Result], world: World, flag: bool = False) 
         result = call()
     except ProganError as error:
         problem = error
+    world.pulse.arrivals += 1
     votes = torch.tensor([problem is not None, flag], dtype=torch.uint8)
-    dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=_cpu_group())
+    with together():
+        dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=_cpu_group())
     if votes[0]:
         raise _first(problem, world)
     return result, bool(votes[1])

@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from progan.distributed.world import World
+from progan.distributed.world import World, together
 
 BUCKET_BYTES = 64 * 2**20  # one all-reduce carries at most this much: large enough to fill a link, small enough to hold
 
@@ -32,7 +32,8 @@ def average_gradients(parameters: Iterable[nn.Parameter], world: World) -> None:
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     for bucket in _buckets(gradients):
         flat = torch.cat([gradient.reshape(-1) for gradient in bucket])
-        dist.all_reduce(flat)
+        with together():
+            dist.all_reduce(flat)
         flat /= world.size
         for gradient, mean in zip(bucket, torch.split(flat, [gradient.numel() for gradient in bucket]), strict=True):
             gradient.copy_(mean.view_as(gradient))
@@ -43,7 +44,8 @@ def average(tensor: Tensor, world: World) -> Tensor:
     if world.size == 1:
         return tensor
     tensor = tensor.clone()
-    dist.all_reduce(tensor)
+    with together():
+        dist.all_reduce(tensor)
     return tensor / world.size
 
 
@@ -54,7 +56,8 @@ def differing_rank(tensors: Iterable[Tensor], world: World) -> int | None:
     """
     sums = torch.stack([tensor.detach().view(torch.int32).sum(dtype=torch.int64) for tensor in tensors])
     gathered = [torch.empty_like(sums) for _ in range(world.size)]
-    dist.all_gather(gathered, sums)
+    with together():
+        dist.all_gather(gathered, sums)
     return next((rank for rank, theirs in enumerate(gathered) if not theirs.equal(gathered[0])), None)
 
 

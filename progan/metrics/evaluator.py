@@ -48,8 +48,13 @@ class Evaluator:
         weights: Path | None,
         data_fingerprint: str,
         batch: int = 64,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """ConfigError for a name that is no metric. `weights`: the Inception weights; None: the usual places."""
+        """ConfigError for a name that is no metric. `weights`: the Inception weights; None: the usual places.
+
+        alive: is called before each batch of images that is drawn: whoever waits sees that it goes on.
+        """
+        self._alive = alive
         specs = [parse(name) if isinstance(name, str) else name for name in names]
         self._specs = list(dict.fromkeys(specs))  # a name given twice is measured once
         self._real, self._real_count = real, real_count
@@ -146,7 +151,11 @@ class Evaluator:
     def _gather(self, draw: ImageDraw, spans: list[Span], what: str, tell: Progress) -> None:
         if spans:
             tell(f"drawing {max(span.first + span.images for span in spans)} {what}")
-            gather(draw, spans, self._batch)
+            gather(lambda start, count: self._drawn(draw, start, count), spans, self._batch)
+
+    def _drawn(self, draw: ImageDraw, start: int, count: int) -> Tensor:
+        self._alive()
+        return draw(start, count)
 
     def _record(self, spec: MetricSpec, resolution: int, fake: Span, tell: Progress) -> dict[str, Any]:
         tell(f"{spec.name}: comparing generated images at {resolution} px")
