@@ -1,6 +1,6 @@
 """Measure snapshots: append the results to metrics.jsonl."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from pipelines.console import say
 from progan.config import validate
 from progan.data.loader import Loader, open_set
 from progan.data.manifest import Manifest
+from progan.distributed.world import World
 from progan.engine.snapshot import Snapshot, load_snapshot
 from progan.metrics.evaluator import Evaluator
 from progan.rundir import RunDirectory
@@ -27,9 +28,9 @@ def make_evaluator(
     loader: Loader,
     manifest: Manifest,
     names: Sequence[str] | None = None,
-    alive: Callable[[], None] = lambda: None,
+    world: World | None = None,
 ) -> Evaluator:
-    """The evaluator of the settings' metrics, or of `names`. alive: is called for each batch of images."""
+    """The evaluator of the settings' metrics, or of `names`. world: the processes that share the work."""
     return Evaluator(
         names=config.evaluation.metrics if names is None else names,
         real=loader.images,
@@ -38,7 +39,7 @@ def make_evaluator(
         device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
         weights=config.evaluation.weights,
         data_fingerprint=manifest.spec.fingerprint,
-        alive=alive,
+        world=world,
     )
 
 

@@ -6,6 +6,8 @@ from torch import Tensor
 
 from pipelines.console import say
 from pipelines.evaluate import line, measure, measure_snapshot
+from progan.distributed.agreement import from_main_rank, on_every_rank
+from progan.distributed.world import World
 from progan.engine.checkpoint import save_checkpoint
 from progan.engine.snapshot import load_snapshot, save_snapshot
 from progan.engine.train import Tick, Training, is_finite
@@ -37,16 +39,17 @@ class Every:
 
 @dataclass(frozen=True)
 class Recorder:
-    """Writes the state of `training` to the run directory; for the main process only."""
+    """Writes the state of `training` to the run directory. The main process writes, all of them measure."""
 
     config: Config
     directory: RunDirectory
     data: DataSpec
     training: Training
     evaluator: Evaluator
+    world: World
 
     def write_samples(self, phase: Phase) -> Tensor:
-        """Save the grid of the fixed latents -> the sheet, HW3 uint8."""
+        """Save the grid of the fixed latents -> the sheet, HW3 uint8. For the main process."""
         system, seed = self.training.system, self.config.seed
         rows, columns = grid_shape(system.resolution)
         latents = draw_latents(seed, "sample-grid", 0, rows * columns, system.latent_dim)
@@ -56,7 +59,10 @@ class Recorder:
         return sheet
 
     def write_state(self, phase: Phase) -> None:
-        """Save snapshot, then checkpoint, then drop the oldest checkpoints: a kill in between loses nothing."""
+        """Save snapshot, then checkpoint, then drop the oldest checkpoints: a kill in between loses nothing.
+
+        For the main process.
+        """
         training, directory = self.training, self.directory
         if not is_finite(training):
             raise TrainingError(
@@ -69,14 +75,15 @@ class Recorder:
             old.unlink()
 
     def measure(self) -> None:
-        """Measure the snapshot of this moment as anyone would later: from its file."""
-        snapshot = load_snapshot(self.directory.snapshot(self.training.images_seen))
+        """Measure the snapshot of this moment as anyone would later: from its file. For all processes together."""
+        path = self.directory.snapshot(self.training.images_seen)
+        snapshot, _ = on_every_rank(lambda: load_snapshot(path), self.world)
         for record in measure_snapshot(self.evaluator, snapshot):
             self.directory.append_metric(record)
             say(line(record))
 
     def measure_untrained(self, schedule: Progressive) -> None:
-        """Measure the untrained generator at the final resolution: what training has to improve on."""
+        """Measure the untrained generator at the final resolution: what training has to improve on. For all."""
         average, system = self.training.average, self.training.system
         last = schedule.stages[-1]
         set_phase(average, Phase(last.index, last.resolution, 1.0, last.batch, last.lr))
@@ -86,10 +93,13 @@ class Recorder:
             say(f"untrained: {line(record)}")
 
     def measure_what_was_missed(self, evaluation: Every) -> None:
-        """A run killed while it measured goes on behind the checkpoint: measure that one now."""
+        """A run killed while it measured goes on behind the checkpoint: measure that one now. For all processes."""
+        if from_main_rank(self._was_missed(evaluation), self.world):
+            self.measure()
+
+    def _was_missed(self, evaluation: Every) -> bool:
         seen = self.training.images_seen
         ticks = [record["images_seen"] for record in self.directory.read_stats()]
         before = ticks[-2] if len(ticks) > 1 else 0
         measured = any(record["images_seen"] == seen for record in self.directory.read_metrics())
-        if seen > 0 and evaluation.due_between(before, seen) and not measured:
-            self.measure()
+        return seen > 0 and evaluation.due_between(before, seen) and not measured

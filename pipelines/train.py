@@ -126,8 +126,8 @@ def _train(
     """Train until the end or a signal -> the signal's number, 0 at the end."""
     config, schedule, device = plan.config, plan.schedule, accelerator.device
     training, loader = _ready(plan, directory, device, world)
-    evaluator = make_evaluator(config, loader, plan.manifest, alive=world.pulse.beat)
-    recorder = Recorder(config, directory, plan.manifest.spec, training, evaluator)
+    evaluator = make_evaluator(config, loader, plan.manifest, world=world)
+    recorder = Recorder(config, directory, plan.manifest.spec, training, evaluator, world)
     cadence, total = config.cadence, schedule.total_images
     samples, checkpoints = Every(cadence.sample_kimg, total), Every(cadence.checkpoint_kimg, total)
     evaluation = Every(config.evaluation.every_kimg, total)
@@ -138,12 +138,8 @@ def _train(
     def begin() -> None:
         tidy(training, directory, config)
         write_facts(directory, config, plan.manifest, schedule, plan.system)
-        for problem in evaluator.preflight(config.schedule.resolution):
-            say(problem)
         if training.images_seen == 0:
             recorder.write_samples(schedule(0))
-            recorder.measure_untrained(schedule)
-        recorder.measure_what_was_missed(evaluation)
 
     def record(tick: Tick) -> None:
         journal.append(tick)
@@ -152,16 +148,21 @@ def _train(
             journal.show(recorder.write_samples(tick.phase), tick.images_seen)
         if saves:
             recorder.write_state(tick.phase)
-        if evaluation.due(tick) and not tick.stopped:
-            recorder.measure()
 
     with closing(loader), TrainingProgress(total) as progress:
         on_main_rank(begin, world)
+        for problem in evaluator.preflight(config.schedule.resolution):
+            say(problem)
+        if training.images_seen == 0:
+            recorder.measure_untrained(schedule)
+        recorder.measure_what_was_missed(evaluation)
         journal, skips = Journal(directory, schedule, accelerator, progress), Skips(world.rank)
         tick = None
         for tick in engine.train.train(training, schedule, loader, rules, lambda: bool(received())):
             skips.tell(loader.skipped)
             on_main_rank(partial(record, tick), world)
+            if evaluation.due(tick) and not tick.stopped:
+                recorder.measure()
     return largest(received() if tick and tick.stopped else 0, world)
 
 

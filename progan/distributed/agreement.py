@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -39,20 +39,40 @@ def on_main_rank(call: Callable[[], None], world: World) -> None:
     on_every_rank(call if world.is_main else lambda: None, world)
 
 
+def to_main_rank(value: Result, world: World) -> list[Result]:
+    """The values of all ranks, in their order, on rank 0; nothing on the others."""
+    if world.size == 1:
+        return [value]
+    values: list[Any] = [None] * world.size
+    with together():
+        dist.gather_object(value, values if world.is_main else None, dst=0, group=_cpu_group())
+    return values if world.is_main else []
+
+
+def to_all_ranks(value: Result, world: World) -> list[Result]:
+    """The values of all ranks, in their order, on each."""
+    if world.size == 1:
+        return [value]
+    values: list[Any] = [None] * world.size
+    with together():
+        dist.all_gather_object(values, value, group=_cpu_group())
+    return values
+
+
+def from_main_rank(value: Result, world: World) -> Result:
+    """What rank 0 has: a decision that depends on files, which ranks may see at different times."""
+    return to_all_ranks(value, world)[0]
+
+
 def largest(number: int, world: World) -> int:
     """The largest of the ranks' numbers; all get the same answer."""
-    if world.size == 1:
-        return number
-    votes = torch.tensor(number)
-    dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=_cpu_group())
-    return int(votes)
+    return max(to_all_ranks(number, world))
 
 
 def _first(problem: ProganError | None, world: World) -> ProganError:
     """The problem of the lowest rank that has one, and its kind; where all have it, it is no rank's own."""
     told = (_kind(problem), str(problem)) if problem else None
-    problems: list[tuple[type[ProganError], str] | None] = [None] * world.size
-    dist.all_gather_object(problems, told, group=_cpu_group())
+    problems = to_all_ranks(told, world)
     rank, (kind, message) = next((rank, found) for rank, found in enumerate(problems) if found)
     return kind(message if all(found == (kind, message) for found in problems) else f"rank {rank}: {message}")
 

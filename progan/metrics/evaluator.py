@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from progan.distributed.agreement import on_every_rank, to_all_ranks
+from progan.distributed.world import World
 from progan.metrics import MetricSpec, parse
 from progan.metrics.families import Families
 from progan.metrics.fidelity import result_name
@@ -48,13 +50,15 @@ class Evaluator:
         weights: Path | None,
         data_fingerprint: str,
         batch: int = 64,
-        alive: Callable[[], None] = lambda: None,
+        world: World | None = None,
     ) -> None:
         """ConfigError for a name that is no metric. `weights`: the Inception weights; None: the usual places.
 
-        alive: is called before each batch of images that is drawn: whoever waits sees that it goes on.
+        batch: even, so that pairs stay together. world: the processes that share the work, all of which make the same
+        calls; the values do not depend on how many they are, and rank 0 has them.
         """
-        self._alive = alive
+        assert batch % 2 == 0, "pairs of images stay together"
+        self._world = world or World()
         specs = [parse(name) if isinstance(name, str) else name for name in names]
         self._specs = list(dict.fromkeys(specs))  # a name given twice is measured once
         self._real, self._real_count = real, real_count
@@ -70,15 +74,16 @@ class Evaluator:
         A metric that is not defined at so small a resolution is left out without a line: it will be at a later one.
         Looks for the Inception weights, and tries to fetch them, when a metric needs them.
         """
-        obstacles = ((spec, self._obstacle(spec)) for spec in self._defined(resolution))
-        return [f"{spec.name}: left out: {obstacle}" for spec, obstacle in obstacles if obstacle]
+        obstacles = self._obstacles(resolution)
+        return [f"{spec.name}: left out: {obstacle}" for spec, obstacle in obstacles.items() if obstacle]
 
     def result_names(self, resolution: int) -> list[str]:
         """The names of the records `measure` gives at `resolution` px."""
         return [self._identity(spec)[0] for spec in self._measurable(resolution)]
 
     def measure(self, fake: ImageDraw, resolution: int, progress: Progress | None = None) -> list[dict[str, Any]]:
-        """Records of all metrics that can be measured of images of `resolution` px, in the order of the names.
+        """Records of all metrics that can be measured of images of `resolution` px, in the order of the names; on the
+        main rank.
 
         `fake` draws images that are independent of one another, labels included. DataError when a value is not finite.
         """
@@ -87,10 +92,20 @@ class Evaluator:
         self._prepare_real_sides(specs, resolution, tell)
         spans = {spec: self._span(spec, resolution, "fake", first=0) for spec in specs}
         self._gather(fake, list(spans.values()), f"generated images at {resolution} px", tell)
-        return [self._record(spec, resolution, spans.pop(spec), tell) for spec in specs]
+
+        def records() -> list[dict[str, Any]]:
+            return [self._record(spec, resolution, spans.pop(spec), tell) for spec in specs if self._world.is_main]
+
+        return on_every_rank(records, self._world)[0]
 
     def _measurable(self, resolution: int) -> list[MetricSpec]:
-        return [spec for spec in self._defined(resolution) if self._obstacle(spec) is None]
+        return [spec for spec, obstacle in self._obstacles(resolution).items() if obstacle is None]
+
+    def _obstacles(self, resolution: int) -> dict[MetricSpec, str | None]:
+        """What is in the way of each metric that is defined; what is in the way of one rank is so for all."""
+        mine = {spec: self._obstacle(spec) for spec in self._defined(resolution)}
+        ranks = to_all_ranks(list(mine.values()), self._world)
+        return {spec: next(filter(None, found), None) for spec, *found in zip(mine, *ranks, strict=True)}
 
     def _defined(self, resolution: int) -> list[MetricSpec]:
         return [spec for spec in self._specs if resolution >= spec.row.minimum_resolution]
@@ -119,9 +134,13 @@ class Evaluator:
             f"real images at {resolution} px",
             tell,
         )
-        for spec in list(sets):
-            tell(f"{spec.name}: comparing real images at {resolution} px")
-            self._real_sides[spec] = self._real_side(spec, resolution, sets.pop(spec))  # popped: patches are large
+
+        def compare() -> None:
+            for spec in list(sets):
+                tell(f"{spec.name}: comparing real images at {resolution} px")
+                self._real_sides[spec] = self._real_side(spec, resolution, sets.pop(spec))  # popped: patches are large
+
+        on_every_rank(compare, self._world)
 
     def _real_sets(self, spec: MetricSpec, resolution: int) -> list[Span]:
         """The real images to compare with and, unless its floor is known, as many others to compare them with."""
@@ -136,7 +155,7 @@ class Evaluator:
         return spec.row.needs_real and self._real_count >= 2 * spec.images
 
     def _real_side(self, spec: MetricSpec, resolution: int, sets: list[Span]) -> _RealSide:
-        summaries = [span.gathering.finish() for span in sets]
+        summaries = [span.gathering.finish() for span in sets if self._world.is_main]
         family = self._families[spec.family]
         if len(summaries) == 2:
             self._floors[spec, resolution] = family.compare(summaries[0], summaries[1])
@@ -151,11 +170,7 @@ class Evaluator:
     def _gather(self, draw: ImageDraw, spans: list[Span], what: str, tell: Progress) -> None:
         if spans:
             tell(f"drawing {max(span.first + span.images for span in spans)} {what}")
-            gather(lambda start, count: self._drawn(draw, start, count), spans, self._batch)
-
-    def _drawn(self, draw: ImageDraw, start: int, count: int) -> Tensor:
-        self._alive()
-        return draw(start, count)
+            gather(draw, spans, self._batch, self._world)
 
     def _record(self, spec: MetricSpec, resolution: int, fake: Span, tell: Progress) -> dict[str, Any]:
         tell(f"{spec.name}: comparing generated images at {resolution} px")

@@ -44,16 +44,19 @@ class FeatureGathering:
     def __init__(self, images: int, features: Callable[[Tensor], Tensor]) -> None:
         self._extract = features
         self._features = torch.empty(images, FEATURES)
-        self._fed = 0
+        self._kept = 0
 
-    def feed(self, images: Tensor) -> None:
-        """images: uint8 N3HW."""
-        self._features[self._fed : self._fed + len(images)] = self._extract(images)
-        self._fed += len(images)
+    def extract(self, first: int, images: Tensor) -> Tensor:
+        """images: uint8 N3HW -> N x 2048."""
+        return self._extract(images)
+
+    def keep(self, first: int, extracted: Tensor) -> None:
+        self._features[first : first + len(extracted)] = extracted
+        self._kept += len(extracted)
 
     def finish(self) -> Statistics:
         """DataError for features that are not finite: their eigenvalues would not exist."""
-        assert self._fed == len(self._features)
+        assert self._kept == len(self._features)
         if not bool(self._features.isfinite().all()):
             raise DataError("fid: an Inception feature is not finite; check the weights file")
         statistics: Statistics = torch_fidelity("metric_fid").fid_features_to_statistics(self._features)

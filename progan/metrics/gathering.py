@@ -3,10 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+from progan.distributed.agreement import on_every_rank, to_main_rank
+from progan.distributed.world import World
 
 _VALUES_AT_ONCE = 2**24  # 64 MB as float32
 
@@ -14,10 +18,13 @@ ImageDraw = Callable[[int, int], Tensor]  # (start, count) -> uint8 N3HW: images
 
 
 class Gathering(Protocol):
-    """What a metric keeps of a set of images while they come by."""
+    """What a metric keeps of a set of images while they come by, in batches of an even number of images."""
 
-    def feed(self, images: Tensor) -> None:
-        """Take the next images of the set, uint8 N3HW; any batch sizes give the same result."""
+    def extract(self, first: int, images: Tensor) -> Any:
+        """What is kept of images number first, first + 1, ... of the set, uint8 N3HW; in any process, in any order."""
+
+    def keep(self, first: int, extracted: Any) -> None:
+        """Take what `extract` gave, in the order of the images."""
 
     def finish(self) -> Any:
         """What the metric needs to know of the whole set."""
@@ -55,17 +62,25 @@ class Span:
         return slice(max(0, self.first - start), max(0, min(count, self.first + self.images - start)))
 
 
-def gather(draw: ImageDraw, spans: Sequence[Span], batch: int) -> None:
-    """Draw the sequence in batches of `batch` as far as any span reaches, and feed every span."""
+def gather(draw: ImageDraw, spans: Sequence[Span], batch: int, world: World) -> None:
+    """Draw the sequence in batches of `batch` as far as any span reaches; the main rank's gatherings keep all of it.
+
+    The ranks draw and look at one batch after the other in turn. So the result does not depend on how many they are.
+    """
     end = max((span.first + span.images for span in spans), default=0)
-    for start in range(0, end, batch):
-        began = time.perf_counter()
-        images = draw(start, min(batch, end - start))
-        drawn = time.perf_counter() - began
-        assert images.dtype == torch.uint8, "an ImageDraw gives uint8"
-        assert len(images) == min(batch, end - start), "an ImageDraw gives as many images as it is asked for"
-        for span in spans:
-            _feed(span, images, start, drawn)
+    for round_ in range(0, end, batch * world.size):
+        start = round_ + world.rank * batch
+        look = partial(_look, draw, spans, start, min(batch, end - start))
+        looked, _ = on_every_rank(look, world)
+        for rank, seen in enumerate(to_main_rank(looked, world)):
+            for span, found in zip(spans, seen, strict=False):
+                _keep(span, found, round_ + rank * batch)
+
+
+def feed(gathering: Gathering, images: Tensor, batch: int = 64) -> None:
+    """Give it all of a set of images."""
+    for first in range(0, len(images), batch):
+        gathering.keep(first, gathering.extract(first, images[first : first + batch]))
 
 
 def pieces(images: Tensor) -> tuple[Tensor, ...]:
@@ -73,10 +88,37 @@ def pieces(images: Tensor) -> tuple[Tensor, ...]:
     return torch.split(images, max(1, _VALUES_AT_ONCE // images[0].numel()))
 
 
-def _feed(span: Span, images: Tensor, start: int, drawn: float) -> None:
+class _Found(NamedTuple):
+    """What a span's gathering keeps of a batch."""
+
+    extracted: Any  # None if no image of the batch belongs to the span
+    seconds: float
+
+
+def _look(draw: ImageDraw, spans: Sequence[Span], start: int, count: int) -> list[_Found]:
+    """Nothing where the sequence ends before `start`."""
+    if count <= 0:
+        return []
+    began = time.perf_counter()
+    images = draw(start, count)
+    drawn = time.perf_counter() - began
+    assert images.dtype == torch.uint8, "an ImageDraw gives uint8"
+    assert len(images) == count, "an ImageDraw gives as many images as it is asked for"
+    return [_extracted(span, images, start, drawn) for span in spans]
+
+
+def _extracted(span: Span, images: Tensor, start: int, drawn: float) -> _Found:
     wanted = images[span.overlap(start, len(images))]
     if len(wanted) == 0:
+        return _Found(None, 0.0)
+    began = time.perf_counter()
+    extracted = span.gathering.extract(max(0, start - span.first), wanted)
+    return _Found(extracted, drawn + time.perf_counter() - began)
+
+
+def _keep(span: Span, found: _Found, start: int) -> None:
+    if found.extracted is None:
         return
     began = time.perf_counter()
-    span.gathering.feed(wanted)
-    span.seconds += drawn + time.perf_counter() - began
+    span.gathering.keep(max(0, start - span.first), found.extracted)
+    span.seconds += found.seconds + time.perf_counter() - began

@@ -87,21 +87,18 @@ class PairGathering:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._waiting: Tensor | None = None  # an image whose partner has not come yet: 13HW
         self._similarities: list[Tensor] = []
 
-    def feed(self, images: Tensor) -> None:
-        """images: uint8 N3HW."""
-        if self._waiting is not None:
-            images = torch.cat((self._waiting, images))
-        paired = len(images) // 2 * 2
-        self._waiting = images[paired:] if paired < len(images) else None
+    def extract(self, first: int, images: Tensor) -> Tensor:
+        """images: uint8 N3HW, N even -> N / 2 similarities, float64."""
+        assert first % 2 == len(images) % 2 == 0, "pairs need an even number of images"
         with published_precision(self._device):
-            for pairs in pieces(images[:paired].reshape(-1, 2, *images.shape[1:])) if paired else ():
-                first, second = pairs.to(self._device).unbind(1)
-                self._similarities.append(ms_ssim(first, second).double().cpu())
+            pairs = pieces(images.reshape(-1, 2, *images.shape[1:]))
+            return torch.cat([ms_ssim(*some.to(self._device).unbind(1)).double().cpu() for some in pairs])
+
+    def keep(self, first: int, extracted: Tensor) -> None:
+        self._similarities.append(extracted)
 
     def finish(self) -> float:
         """The mean over the pairs."""
-        assert self._waiting is None, "pairs need an even number of images"
         return float(torch.cat(self._similarities).mean())

@@ -110,45 +110,45 @@ class PatchGathering:
         shape = (images * PATCHES_PER_IMAGE, 3, PATCH * PATCH)
         self._patches = {level: torch.empty(shape) for level in self._resolutions}
         self._sums = {level: torch.zeros(2, 3, dtype=torch.float64) for level in self._resolutions}
-        self._fed = 0  # images
+        self._kept = 0  # images
 
-    def feed(self, images: Tensor) -> None:
-        """images: uint8 N3HW."""
+    def extract(self, first: int, images: Tensor) -> dict[int, Tensor]:
+        """images: uint8 N3HW -> level -> patches, float32 (N * 128) x 3 x 49."""
+        found: dict[int, list[Tensor]] = {level: [] for level in self._resolutions}
         for piece in pieces(images):
-            self._feed(piece)
+            corners = self._corners(first, len(piece))
+            first += len(piece)
+            with published_precision(self._device):
+                pyramid = laplacian_pyramid(piece.to(self._device).float(), len(self._resolutions))
+                for level, image in zip(self._resolutions, pyramid, strict=True):
+                    found[level].append(_patches(image, corners[level].to(self._device)).cpu())
+        return {level: torch.cat(patches) for level, patches in found.items()}
 
-    def _feed(self, images: Tensor) -> None:
-        corners = self._corners(len(images))
-        with published_precision(self._device):
-            pyramid = laplacian_pyramid(images.to(self._device).float(), len(self._resolutions))
-            for level, image in zip(self._resolutions, pyramid, strict=True):
-                self._keep(level, _patches(image, corners[level].to(self._device)).cpu())
-        self._fed += len(images)
+    def keep(self, first: int, extracted: dict[int, Tensor]) -> None:
+        for level, patches in extracted.items():
+            self._patches[level][first * PATCHES_PER_IMAGE :][: len(patches)] = patches
+            exact = patches.double()
+            self._sums[level] += torch.stack((exact.sum(dim=(0, 2)), exact.square().sum(dim=(0, 2))))
+        self._kept += len(next(iter(extracted.values()))) // PATCHES_PER_IMAGE
 
     def finish(self) -> dict[int, Tensor]:
         """Level -> descriptors, float32 (images * 128) x 147, each colour channel of mean 0 and deviation 1."""
-        assert all(self._fed * PATCHES_PER_IMAGE == len(patches) for patches in self._patches.values())
+        assert all(self._kept * PATCHES_PER_IMAGE == len(patches) for patches in self._patches.values())
         for level, patches in self._patches.items():
             _normalise(patches, self._sums[level] / (len(patches) * PATCH * PATCH))
         return {level: patches.flatten(1) for level, patches in self._patches.items()}
 
-    def _corners(self, count: int) -> dict[int, Tensor]:
-        """Level -> the upper left corners (row, column) of the patches of the next images, N x 128 x 2.
+    def _corners(self, first: int, count: int) -> dict[int, Tensor]:
+        """Level -> the upper left corners (row, column) of the patches of these images, N x 128 x 2.
 
         A patch lies wholly inside the image, so its centre is at least 3 px from the border.
         """
         corners: dict[int, list[Tensor]] = {level: [] for level in self._resolutions}
-        for image in range(self._fed, self._fed + count):
+        for image in range(first, first + count):
             draws = generator(self._seed, self._stream, image)
             for level, drawn in corners.items():
                 drawn.append(torch.randint(level - PATCH + 1, (PATCHES_PER_IMAGE, 2), generator=draws))
         return {level: torch.stack(drawn) for level, drawn in corners.items()}
-
-    def _keep(self, level: int, patches: Tensor) -> None:
-        first = self._fed * PATCHES_PER_IMAGE
-        self._patches[level][first : first + len(patches)] = patches
-        exact = patches.double()
-        self._sums[level] += torch.stack((exact.sum(dim=(0, 2)), exact.square().sum(dim=(0, 2))))
 
 
 def _patches(images: Tensor, corners: Tensor) -> Tensor:

@@ -66,3 +66,18 @@ def test_a_rank_with_other_weights_is_named_on_all(tmp_path: Path) -> None:
     told = {(tmp_path / f"rank-{rank}").read_text() for rank in (0, 1)}
     assert len(told) == 1
     assert "rank 1 holds other weights than rank 0 at 128 images" in told.pop()
+
+
+def test_metrics_are_the_same_numbers_with_any_number_of_processes(tmp_path: Path) -> None:
+    for processes in (1, 3):
+        launch(processes, "measure", tmp_path)
+    alone, shared = (json.loads((tmp_path / f"metrics-{processes}.json").read_text()) for processes in (1, 3))
+    assert alone == shared
+    assert alone[0] == alone[1]
+    assert [metric for metric, _, _ in alone[0]] == ["swd1k", "msssim1k"]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_two_processes_equal_one_with_two_parts_bit_for_bit(trained: Path, loss: str) -> None:
+    alone, shared = (load_file(trained / f"{loss}-{name}.safetensors") for name in ("halves-1", "whole-2"))
+    assert all(torch.equal(shared[name], tensor) for name, tensor in alone.items())

@@ -14,14 +14,17 @@ from progan.engine.checkpoint import load_checkpoint, save_checkpoint
 from progan.engine.play import OptimConfig
 from progan.engine.rounds import Rules
 from progan.engine.train import Training, start, train
+from progan.metrics.evaluator import Evaluator
 from progan.random import generator
-from progan.schedule import Progressive, ProgressiveConfig
+from progan.sampling.generate import image_sequence
+from progan.schedule import Phase, Progressive, ProgressiveConfig
 from progan.systems import build
 from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
+from progan.systems.system import set_phase
 from progan.types import Batch, DataSpec, TrainingError
 
 LOSSES = {"wgan-gp": WassersteinLoss(), "logistic-r1": LogisticR1Loss(every=2)}
-PARTS = {"whole": {}, "parts": {4: 4, 8: 4}}  # largest part of a process's share, by resolution
+PARTS = {"whole": {}, "halves": {4: 8, 8: 8}, "parts": {4: 4, 8: 4}}  # largest part of a process's share, by resolution
 # 64 images at 4 px, 96 fading to 8 px, 64 stable.
 SCHEDULE = ProgressiveConfig(resolution=8, fade_kimg=0.096, stable_kimg=0.064, batch={4: 16, 8: 16})
 STOP_AT = 112  # images: in the middle of the fade
@@ -92,7 +95,36 @@ def drift(world: World, folder: Path) -> None:
         (folder / f"rank-{world.rank}").write_text(str(error))
 
 
-TASKS: dict[str, Callable[[World, Path], None]] = {"agreement": agreement, "going_on": going_on, "drift": drift}
+def measure(world: World, folder: Path) -> None:
+    """Metrics of an untrained generator, each twice: the second time the real side is known."""
+    torch.manual_seed(0)
+    system = build(ProganConfig(latent_dim=8, maps_base=32, maps_max=8), DataSpec((4, 8, 16), 64, (), "none"), 16)
+    reals = RandomImages()
+    evaluator = Evaluator(
+        ["swd1k", "msssim1k"],
+        real=lambda resolution, start, count: reals.batch(resolution, start, count, slice(None)).images,
+        real_count=4096,
+        seed=1,
+        device="cpu",
+        weights=None,
+        data_fingerprint="none",
+        world=world,
+    )
+    set_phase(system.generator, Phase(0, 16, 1.0, 16, 0.001))
+    found = [evaluator.measure(image_sequence(system.generator, 1, 8, 0), 16) for _ in range(2)]
+    values = [[(record["metric"], record["value"], record["floor"]) for record in records] for records in found]
+    if world.is_main:
+        (folder / f"metrics-{world.size}.json").write_text(json.dumps(values))
+    else:
+        assert values == [[], []]
+
+
+TASKS: dict[str, Callable[[World, Path], None]] = {
+    "agreement": agreement,
+    "going_on": going_on,
+    "drift": drift,
+    "measure": measure,
+}
 
 
 def main(task: str, folder: str) -> None:

@@ -43,7 +43,7 @@ def evaluator(real: RealImages, names: list[str | MetricSpec] | None = None, rea
         device="cpu",
         weights=None,
         data_fingerprint="abc",
-        batch=7,
+        batch=6,
     )
 
 

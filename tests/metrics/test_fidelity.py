@@ -9,6 +9,7 @@ from progan.metrics import MetricSpec, describe
 from progan.metrics.evaluator import Evaluator
 from progan.metrics.features import FEATURES, torch_fidelity
 from progan.metrics.fidelity import FrechetDistance
+from progan.metrics.gathering import feed
 from progan.metrics.weights import load_weights
 from progan.random import generator
 from progan.types import DataError
@@ -64,6 +65,6 @@ def test_it_is_the_value_torch_fidelity_computes_of_the_same_images(unpublished_
 
 def test_features_that_are_not_finite_are_refused() -> None:
     gathering = FrechetDistance(lambda some: torch.full((len(some), FEATURES), torch.nan)).gather(32, COUNT, "fake")
-    gathering.feed(images(0))
+    feed(gathering, images(0))
     with pytest.raises(DataError, match="not finite"):
         gathering.finish()

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from progan.metrics.gathering import feed
 from progan.metrics.sliced_wasserstein import (
     SlicedWasserstein,
     laplacian_pyramid,
@@ -32,8 +33,7 @@ def smooth(count: int, resolution: int, seed: int) -> Tensor:
 
 def summary(images: Tensor, role: str = "fake", batch: int = 5, seed: int = 3) -> dict[int, Tensor]:
     gathering = SlicedWasserstein(seed, CPU).gather(images.shape[-1], len(images), role)
-    for some in images.split(batch):
-        gathering.feed(some)
+    feed(gathering, images, batch)
     return gathering.finish()
 
 
