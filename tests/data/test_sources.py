@@ -246,7 +246,7 @@ def test_the_crop_is_the_centre_square_for_any_source_that_is_asked(tmp_path: Pa
 
 
 def test_a_crop_that_is_none_and_landmarks_without_their_crop_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="crop: 'center' is none of auto, centre, face"):
+    with pytest.raises(ConfigError, match="crop: 'center' is none of auto, centre, box, face"):
         open_source(str(tmp_path), SourceOptions(crop="center"))
     with pytest.raises(ConfigError, match=r"landmarks: .* serves the crop 'face' alone"):
         open_source(str(tmp_path), SourceOptions(landmarks=tmp_path / "points.csv"))

@@ -77,7 +77,7 @@ def test_a_stopped_prepare_says_so_and_goes_on(tmp_path: Path, number: signal.Si
     [
         (("--part", "4/3"), "--part '4/3': give the part and how many there are"),
         (("--codec", "gif"), "encoding 'gif': choose raw, png, webp or jpeg"),
-        (("--crop", "middle"), "crop: 'middle' is none of auto, centre, face"),
+        (("--crop", "middle"), "crop: 'middle' is none of auto, centre, box, face"),
         (("--label", "Smilng"), "no attribute 'Smilng'; nearest: Smiling"),
     ],
 )
