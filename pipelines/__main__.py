@@ -207,12 +207,21 @@ def evaluate(
     ] = None,
     snapshot: Annotated[Path | None, typer.Option(help="A snapshot file; default: the run's last.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every snapshot of the run.")] = False,
+    due: Annotated[
+        bool, typer.Option("--due", help="What training measures unless evaluation.in_training=false: see every_kimg.")
+    ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Only name the snapshots that are not measured yet.")] = False,
 ) -> None:
-    """Measure snapshots; results are appended to RUN/metrics.jsonl."""
+    """Measure snapshots, also while training goes on; results are appended to RUN/metrics.jsonl."""
     with user_errors():
+        from pipelines.evaluate import Selection, list_unmeasured
         from pipelines.evaluate import evaluate as stage
 
-        stage(run, snapshot, every, metrics or [])
+        selection = Selection(snapshot, every, due)
+        if list_:
+            list_unmeasured(run, selection)
+        else:
+            stage(run, selection, metrics or [])
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What people see of a running stage: one line for an error, a bar or plain lines for progress."""
 
+import errno
 import os
 import signal
 import sys
@@ -14,6 +15,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 from progan.types import LostRank, ProganError, TrainingError
 
 USER_ERROR, TRAINING_ERROR = 2, 3
+# Errors of the system that say something of the folder the user chose, not of the program.
+_OF_THE_PLACE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+    *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG),
+}
 LINE_SECONDS = 10.0  # between progress lines where there is no terminal
 
 
@@ -34,9 +40,15 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except ProganError as error:
-        if is_main_process():
+        if is_main_process() or isinstance(error, LostRank):  # the main process may be the one that is lost
             print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(TRAINING_ERROR if isinstance(error, TrainingError | LostRank) else USER_ERROR)
+    except OSError as error:
+        if error.errno not in _OF_THE_PLACE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}; nothing half written is left", file=sys.stderr, flush=True)
+        sys.exit(USER_ERROR)
 
 
 class _Stopped(Exception):

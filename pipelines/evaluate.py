@@ -2,120 +2,90 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import nn
-
+from pipelines.cadence import Every
 from pipelines.console import say
+from pipelines.measuring import make_evaluator, measure_snapshot, measure_untrained, record_all
 from progan.config import validate
 from progan.data.loader import Loader, open_set
-from progan.data.manifest import Manifest
-from progan.distributed.world import World
-from progan.engine.snapshot import Snapshot, load_snapshot
+from progan.engine.snapshot import load_snapshot
 from progan.metrics.evaluator import Evaluator
-from progan.rundir import RunDirectory
-from progan.sampling.generate import image_sequence
-from progan.settings import Config
+from progan.rundir import RunDirectory, seen_by
+from progan.settings import Config, make_schedule
 from progan.types import ConfigError, DataError
 
-EVALUATION_SEED = 1  # apart from the training's draws
+
+@dataclass(frozen=True)
+class Selection:
+    """Which snapshots of a run to measure; nothing chosen: its last."""
+
+    snapshot: Path | None = None
+    every: bool = False  # --all
+    due: bool = False  # those of evaluation.every_kimg, and the untrained generator: what training itself measures
+
+    def of(self, directory: RunDirectory, config: Config) -> list[Path]:
+        """ConfigError for two ways at once; DataError where there is none yet."""
+        if (self.snapshot is not None) + self.every + self.due > 1:
+            raise ConfigError("--snapshot, --all and --due: give one of them")
+        if self.snapshot is not None:
+            return [self.snapshot]
+        snapshots = directory.snapshots()
+        if not snapshots:
+            raise DataError(f"{directory.root}: no snapshot yet; the first comes with the first checkpoint")
+        if self.due:
+            every = Every(config.evaluation.every_kimg, make_schedule(config).total_images)
+            before = [0, *map(seen_by, snapshots)]
+            return [
+                path for seen, path in zip(before, snapshots, strict=False) if every.due_between(seen, seen_by(path))
+            ]
+        return snapshots if self.every else snapshots[-1:]
 
 
-def make_evaluator(
-    config: Config,
-    loader: Loader,
-    manifest: Manifest,
-    names: Sequence[str] | None = None,
-    world: World | None = None,
-) -> Evaluator:
-    """The evaluator of the settings' metrics, or of `names`. world: the processes that share the work."""
-    return Evaluator(
-        names=config.evaluation.metrics if names is None else names,
-        real=loader.images,
-        real_count=manifest.spec.count,
-        seed=EVALUATION_SEED,
-        device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
-        weights=config.evaluation.weights,
-        data_fingerprint=manifest.spec.fingerprint,
-        world=world,
-    )
+def evaluate(run: Path, selection: Selection, metrics: Sequence[str]) -> None:
+    """Measure the selected snapshots of `run`; what is measured already is left out.
 
-
-def measure(
-    evaluator: Evaluator, generator: nn.Module, latent_dim: int, num_classes: int, resolution: int, images_seen: int
-) -> list[dict[str, Any]]:
-    """Lines for metrics.jsonl of `generator`, grown as it is."""
-    draw = image_sequence(generator, EVALUATION_SEED, latent_dim, num_classes)
-    records = evaluator.measure(draw, resolution, None)
-    return [record | {"images_seen": images_seen} for record in records]
-
-
-def measure_snapshot(evaluator: Evaluator, snapshot: Snapshot) -> list[dict[str, Any]]:
-    system = snapshot.system
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    records = measure(
-        evaluator,
-        system.generator.to(device),
-        system.latent_dim,
-        system.num_classes,
-        snapshot.phase.resolution,
-        snapshot.images_seen,
-    )
-    for record in records:
-        record["provenance"] |= {"snapshot": snapshot.path.name, "fade": snapshot.phase.fade}
-    return records
-
-
-def evaluate(run: Path, snapshot: Path | None, every: bool, metrics: Sequence[str]) -> None:
-    """Measure the last snapshot of `run`, `snapshot`, or `every` one; what is measured already is left out."""
+    Several processes may do so at once: each result is made by one of them.
+    """
     directory = RunDirectory(run)
     config = validate(Config, directory.read_config())
+    chosen = selection.of(directory, config)
     manifest = open_set(config.data)
     with closing(Loader(manifest, config.data, config.seed)) as loader:
         evaluator = make_evaluator(config, loader, manifest, metrics or None)
-        for path in _chosen(directory, snapshot, every):
-            _evaluate(directory, evaluator, path)
+        if selection.due:
+            with directory.reserved("untrained"):
+                if _can_measure(directory, evaluator, config.schedule.resolution, 0, "untrained"):
+                    record_all(measure_untrained(evaluator, config, manifest.spec), directory)
+        for path in chosen:
+            with directory.reserved(path.stem):
+                loaded = load_snapshot(path)
+                if _can_measure(directory, evaluator, loaded.phase.resolution, loaded.images_seen, path.name):
+                    record_all(measure_snapshot(evaluator, loaded), directory)
 
 
-def _evaluate(directory: RunDirectory, evaluator: Evaluator, path: Path) -> None:
-    loaded = load_snapshot(path)
-    problems = evaluator.preflight(loaded.phase.resolution)
-    if problems and not evaluator.result_names(loaded.phase.resolution):
+def list_unmeasured(run: Path, selection: Selection) -> None:
+    """Print the path of each selected snapshot of which no result is there yet."""
+    directory = RunDirectory(run)
+    measured = {record["images_seen"] for record in directory.read_metrics()}
+    for path in selection.of(directory, validate(Config, directory.read_config())):
+        if seen_by(path) not in measured:
+            print(path)
+
+
+def _can_measure(directory: RunDirectory, evaluator: Evaluator, resolution: int, images_seen: int, name: str) -> bool:
+    """Whether there is something left to measure; DataError where nothing of it can be."""
+    problems, wanted = evaluator.preflight(resolution), set(evaluator.result_names(resolution))
+    if problems and not wanted:
         raise DataError("; ".join(problems))
     for problem in problems:
         say(problem)
-    if not _missing(directory, evaluator, loaded):
-        say(f"{path.name}: measured already")
-        return
-    for record in measure_snapshot(evaluator, loaded):
-        directory.append_metric(record)
-        say(line(record))
-
-
-def line(record: dict[str, Any]) -> str:
-    """A metric as a line for people."""
-    floor = "" if record["floor"] is None else f"  (real against real {record['floor']:.2f})"
-    where = f"{record['images_seen'] / 1000:.1f} kimg, {record['resolution']} px"
-    return f"{record['metric']} {record['value']:.2f}{floor}  {where}"
-
-
-def _chosen(directory: RunDirectory, snapshot: Path | None, every: bool) -> list[Path]:
-    if snapshot is not None and every:
-        raise ConfigError("--snapshot and --all: give one of the two")
-    if snapshot is not None:
-        return [snapshot]
-    snapshots = directory.snapshots()
-    if not snapshots:
-        raise DataError(f"{directory.root}: no snapshot yet; the first comes with the first checkpoint")
-    return snapshots if every else snapshots[-1:]
-
-
-def _missing(directory: RunDirectory, evaluator: Evaluator, snapshot: Snapshot) -> bool:
     done = {
         record["metric"]
         for record in directory.read_metrics()
-        if record["images_seen"] == snapshot.images_seen and record["resolution"] == snapshot.phase.resolution
+        if record["images_seen"] == images_seen and record["resolution"] == resolution
     }
-    return not set(evaluator.result_names(snapshot.phase.resolution)) <= done
+    if wanted and wanted <= done:
+        say(f"{name}: measured already")
+    return not wanted <= done

@@ -1,6 +1,7 @@
 """Where a training runs: the Accelerator, and the combinations that cannot work."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -19,22 +20,30 @@ from progan.schedule import Progressive
 from progan.systems.system import System
 from progan.types import ConfigError, DataError, DataSpec, LostRank
 
-PATIENCE = timedelta(hours=6)  # the other ranks wait while the main process measures
+# For all processes to be there, and for one that is late within a round. Where one may be at work for long while the
+# others wait, agreements have a patience of their own.
+PATIENCE = timedelta(minutes=10)
 
 
 def make_accelerator(directory: RunDirectory, expected: int | None = None) -> Accelerator:
     """The processes as launched; ConfigError for a launch that would silently do something else.
 
-    expected: how many processes the user means to have; None: as many as were launched.
+    expected: how many processes the user means to have; None: as many as were launched. LostRank if some stay away.
     """
-    accelerator = Accelerator(
-        cpu=not torch.cuda.is_available(),
-        mixed_precision="no",  # autocast is entered around each play; see progan.engine.play
-        log_with="tensorboard",
-        project_dir=str(directory.root),
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
-    )
     processes = int(os.environ.get("WORLD_SIZE", "1"))
+    try:
+        accelerator = Accelerator(
+            cpu=not torch.cuda.is_available(),
+            mixed_precision="no",  # autocast is entered around each play; see progan.engine.play
+            log_with="tensorboard",
+            project_dir=str(directory.root),
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+        )
+    except ValueError as error:  # the environment says half of what a launcher would
+        raise ConfigError(f"WORLD_SIZE: {error}; start it through accelerate launch or torchrun") from error
+    except RuntimeError as error:
+        waited = f"{PATIENCE.total_seconds():g} s: {str(error).splitlines()[0]}"
+        raise LostRank(f"not all of {processes} processes met within {waited}") from error
     if accelerator.num_processes != processes:
         raise ConfigError(
             f"WORLD_SIZE: {processes} processes were launched but each sees {accelerator.num_processes}; "
@@ -59,10 +68,16 @@ def make_accelerator(directory: RunDirectory, expected: int | None = None) -> Ac
 def check_precision(precision: Precision) -> None:
     """ConfigError for one that this machine or the launcher would silently replace by another."""
     launched = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
-    if precision == "fp16" and not torch.cuda.is_available():
-        raise ConfigError("optim.precision: fp16 needs a GPU; use bf16 or fp32 on a CPU")
+    if precision in ("fp16", "tf32") and not torch.cuda.is_available():
+        raise ConfigError(f"optim.precision: {precision} needs a GPU; use bf16 or fp32 on a CPU")
     if launched not in ("no", precision):
         raise ConfigError(f"optim.precision: {precision}, but the launcher says {launched}; leave its option out")
+
+
+def check_compiler(wanted: bool) -> None:
+    """ConfigError where torch.compile would fail at the first image."""
+    if wanted and not any(map(shutil.which, filter(None, (os.environ.get("CXX"), "c++", "g++", "clang++", "cl")))):
+        raise ConfigError("optim.compile: there is no C++ compiler; install g++, or leave it off")
 
 
 def make_world(accelerator: Accelerator) -> World:

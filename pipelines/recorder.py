@@ -4,37 +4,21 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pipelines.console import say
-from pipelines.evaluate import line, measure, measure_snapshot
+from pipelines.cadence import Every
+from pipelines.measuring import measure_snapshot, measure_untrained, record_all
 from progan.distributed.agreement import from_main_rank, on_every_rank
 from progan.distributed.world import World
 from progan.engine.checkpoint import save_checkpoint
 from progan.engine.snapshot import load_snapshot, save_snapshot
-from progan.engine.train import Tick, Training, is_finite
+from progan.engine.train import Training, is_finite
 from progan.metrics.evaluator import Evaluator
 from progan.rundir import RunDirectory
 from progan.sampling.generate import generate
 from progan.sampling.grids import grid_shape, save_sheet, tile
 from progan.sampling.latents import draw_latents, grid_labels
-from progan.schedule import Phase, Progressive
+from progan.schedule import Phase
 from progan.settings import Config
-from progan.systems.system import set_phase
 from progan.types import DataSpec, TrainingError
-
-
-@dataclass(frozen=True)
-class Every:
-    """Due where images seen pass a multiple of `kimg`, and at the end."""
-
-    kimg: float
-    total_images: int
-
-    def due(self, tick: Tick) -> bool:
-        return self.due_between(tick.images_seen - tick.images, tick.images_seen)
-
-    def due_between(self, before: int, after: int) -> bool:
-        interval = self.kimg * 1000
-        return after // interval > before // interval or after >= self.total_images
 
 
 @dataclass(frozen=True)
@@ -78,19 +62,11 @@ class Recorder:
         """Measure the snapshot of this moment as anyone would later: from its file. For all processes together."""
         path = self.directory.snapshot(self.training.images_seen)
         snapshot, _ = on_every_rank(lambda: load_snapshot(path), self.world)
-        for record in measure_snapshot(self.evaluator, snapshot):
-            self.directory.append_metric(record)
-            say(line(record))
+        record_all(measure_snapshot(self.evaluator, snapshot), self.directory)
 
-    def measure_untrained(self, schedule: Progressive) -> None:
-        """Measure the untrained generator at the final resolution: what training has to improve on. For all."""
-        average, system = self.training.average, self.training.system
-        last = schedule.stages[-1]
-        set_phase(average, Phase(last.index, last.resolution, 1.0, last.batch, last.lr))
-        for record in measure(self.evaluator, average, system.latent_dim, system.num_classes, last.resolution, 0):
-            record["provenance"] |= {"snapshot": "untrained"}
-            self.directory.append_metric(record)
-            say(f"untrained: {line(record)}")
+    def measure_untrained(self) -> None:
+        """For all processes together."""
+        record_all(measure_untrained(self.evaluator, self.config, self.data), self.directory)
 
     def measure_what_was_missed(self, evaluation: Every) -> None:
         """A run killed while it measured goes on behind the checkpoint: measure that one now. For all processes."""

@@ -13,13 +13,14 @@ from typing import Literal
 import torch
 from accelerate import Accelerator
 
+from pipelines.cadence import Every
 from pipelines.console import Skips, TrainingProgress, say
-from pipelines.evaluate import make_evaluator
 from pipelines.facts import write_facts
 from pipelines.journal import Journal
-from pipelines.launch import check_fit, check_precision, make_accelerator, make_world, watched
+from pipelines.launch import check_compiler, check_fit, check_precision, make_accelerator, make_world, watched
+from pipelines.measuring import make_evaluator
 from pipelines.overview import print_overview
-from pipelines.recorder import Every, Recorder
+from pipelines.recorder import Recorder
 from pipelines.resume import resume, tidy
 from progan import engine
 from progan.config import load
@@ -28,13 +29,13 @@ from progan.data.manifest import Manifest
 from progan.distributed.agreement import largest, on_every_rank, on_main_rank
 from progan.distributed.averaging import broadcast_parameters
 from progan.distributed.world import World
+from progan.engine.compiling import compile_network
 from progan.engine.rounds import Rules
 from progan.engine.train import Tick, Training
-from progan.random import key
+from progan.nn.float32 import set_float32
 from progan.rundir import RunDirectory, Status, seen_by
 from progan.schedule import Progressive
-from progan.settings import Config
-from progan.systems import build
+from progan.settings import Config, make_schedule, untrained_system
 from progan.systems.system import System
 from progan.types import DataSpec, ProganError
 
@@ -58,12 +59,14 @@ def train(
     """
     if dry_run:
         config = load(Config, config_path, overrides)
-        schedule = Progressive(config.schedule, config.optim.lr)
-        print_overview(config, schedule, make_system(config, _data_or_guess(config)))
+        schedule = make_schedule(config)
+        print_overview(config, schedule, untrained_system(config, _data_or_guess(config)))
         return
-    received = _stop_signal()  # from now on: a scheduler does not wait until training has begun
+    received: list[int] = []
+    _note(received, signal.SIGUSR1)  # which a scheduler may send before training has begun
     directory = RunDirectory(run or Path("runs") / config_path.stem)
     accelerator = make_accelerator(directory, processes)
+    _note(received, signal.SIGTERM, signal.SIGINT)  # only now: while it waits for others a process may just end
     world = make_world(accelerator)
     with watched(world) as watch, ExitStack() as held:
         plan, _ = on_every_rank(lambda: _plan(config_path, overrides, world), world)
@@ -99,9 +102,10 @@ def _kept_status(directory: RunDirectory, plan: Plan, world: World, training: Ca
 def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
     config = load(Config, config_path, overrides)
     check_precision(config.optim.precision)
-    schedule = Progressive(config.schedule, config.optim.lr)
+    check_compiler(config.optim.compile)
+    schedule = make_schedule(config)
     manifest = open_set(config.data)
-    system = make_system(config, manifest.spec)
+    system = untrained_system(config, manifest.spec)
     check_fit(schedule, manifest.spec, system, config.optim, world)
     return Plan(config, schedule, manifest, system)
 
@@ -114,19 +118,12 @@ def _data_or_guess(config: Config) -> DataSpec:
     return DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
 
 
-def make_system(config: Config, data: DataSpec) -> System:
-    """The untrained system: the same weights for the same seed on every rank and device."""
-    torch.manual_seed(key(config.seed, "weights", 0))
-    return build(config.system, data, config.schedule.resolution)
-
-
-def _train(
-    plan: Plan, directory: RunDirectory, accelerator: Accelerator, world: World, received: Callable[[], int]
-) -> int:
+def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world: World, received: Sequence[int]) -> int:
     """Train until the end or a signal -> the signal's number, 0 at the end."""
     config, schedule, device = plan.config, plan.schedule, accelerator.device
     training, loader = _ready(plan, directory, device, world)
-    evaluator = make_evaluator(config, loader, plan.manifest, world=world)
+    names = config.evaluation.metrics if config.evaluation.in_training else ()
+    evaluator = make_evaluator(config, loader, plan.manifest, names, world)
     recorder = Recorder(config, directory, plan.manifest.spec, training, evaluator, world)
     cadence, total = config.cadence, schedule.total_images
     samples, checkpoints = Every(cadence.sample_kimg, total), Every(cadence.checkpoint_kimg, total)
@@ -154,16 +151,16 @@ def _train(
         for problem in evaluator.preflight(config.schedule.resolution):
             say(problem)
         if training.images_seen == 0:
-            recorder.measure_untrained(schedule)
+            recorder.measure_untrained()
         recorder.measure_what_was_missed(evaluation)
         journal, skips = Journal(directory, schedule, accelerator, progress), Skips(world.rank)
         tick = None
-        for tick in engine.train.train(training, schedule, loader, rules, lambda: bool(received())):
+        for tick in engine.train.train(training, schedule, loader, rules, lambda: bool(received)):
             skips.tell(loader.skipped)
             on_main_rank(partial(record, tick), world)
             if evaluation.due(tick) and not tick.stopped:
                 recorder.measure()
-    return largest(received() if tick and tick.stopped else 0, world)
+    return largest(received[0] if tick and tick.stopped and received else 0, world)
 
 
 def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: World) -> tuple[Training, Loader]:
@@ -173,7 +170,10 @@ def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: Wor
         network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for objective in plan.system.objectives.values():
         objective.to(device)
+    set_float32("tf32" if plan.config.optim.precision == "tf32" else "ieee")
     training = engine.train.start(plan.system, plan.config.optim)
+    if plan.config.optim.compile:
+        compile_network(plan.system.generator)
 
     def load() -> Loader:
         resume(training, directory, plan.config, plan.manifest.spec)
@@ -187,18 +187,16 @@ def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: Wor
     return training, loader
 
 
-def _stop_signal() -> Callable[[], int]:
-    """Catch SIGTERM, SIGINT and SIGUSR1 -> a function that says which came, 0 for none. A second SIGINT kills."""
-    received: list[int] = []
+def _note(received: list[int], *signals: signal.Signals) -> None:
+    """From now on these are appended to `received` instead of ending the process. A second SIGINT ends it."""
 
     def note(number: int, _: FrameType | None) -> None:
         received.append(number)
         if number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+    for number in signals:
         signal.signal(number, note)
-    return lambda: received[0] if received else 0
 
 
 if __name__ == "__main__":

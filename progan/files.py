@@ -1,11 +1,12 @@
 """Writing files so that a reader never sees half of one, whatever kills the writer."""
 
+import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 @contextmanager
@@ -32,18 +33,23 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def append_jsonl(path: Path, record: dict[str, Any]) -> None:
-    """Append one line with a single write; a line that a killed writer left broken is dropped first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Append one line with a single write; a line that a killed writer left broken is dropped first.
+
+    Several processes may append to one file, and one may rewrite it meanwhile.
+    """
     line = json.dumps(record, allow_nan=False) + "\n"
-    with path.open("ab+") as file:
+    with _held(path) as file:
         file.seek(0)
         lines = file.read()
         file.truncate(lines.rfind(b"\n") + 1)
         file.write(line.encode())
 
 
-def write_jsonl(path: Path, records: list[dict[str, Any]]) -> None:
-    write_text(path, "".join(json.dumps(record, allow_nan=False) + "\n" for record in records))
+def keep_jsonl(path: Path, wanted: Callable[[dict[str, Any]], bool]) -> None:
+    """Drop the lines that are not wanted."""
+    with _held(path):
+        kept = filter(wanted, read_jsonl(path))
+        write_text(path, "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept))
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -52,6 +58,19 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
         return []
     lines = path.read_text(encoding="utf-8").split("\n")
     return [json.loads(line) for line in lines[:-1] if line]
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[BinaryIO]:
+    """The file at `path`, created if need be, for this process alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with path.open("ab+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # While this one waited, another may have put a new file in its place.
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                yield file
+                return
 
 
 def _sync(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
-from progan.files import append_jsonl, read_jsonl, write_json, write_jsonl, write_text
+from progan.files import append_jsonl, keep_jsonl, read_jsonl, write_json, write_text
 from progan.types import DataError
 
 
@@ -159,12 +159,20 @@ class RunDirectory:
                 ) from None
             yield
 
+    @contextmanager
+    def reserved(self, what: str) -> Iterator[None]:
+        """Wait until no other process of any node is at work on `what`, and keep others off it."""
+        path = self.root / ".locks" / what
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def rewind(self, images_seen: int) -> None:
         """Forget what was recorded after `images_seen`: a resumed run records it again."""
         for path in (self.stats, self.metrics):
             if path.exists():
-                kept = [record for record in read_jsonl(path) if record["images_seen"] <= images_seen]
-                write_jsonl(path, kept)
+                keep_jsonl(path, lambda record: record["images_seen"] <= images_seen)
         for path in (*self.samples(), *self.snapshots(), *self.checkpoints()):
             if seen_by(path) > images_seen:
                 path.unlink()

@@ -2,14 +2,18 @@
 
 from typing import Annotated
 
+import torch
 from pydantic import Field
 
 from progan.config import Settings
 from progan.data.loader import DataConfig
 from progan.engine.play import OptimConfig
 from progan.metrics import EvaluationConfig
-from progan.schedule import ProgressiveConfig
-from progan.systems import SystemConfig
+from progan.random import key
+from progan.schedule import Progressive, ProgressiveConfig
+from progan.systems import SystemConfig, build
+from progan.systems.system import System
+from progan.types import DataSpec
 
 Kimg = Annotated[float, Field(gt=0)]
 
@@ -39,3 +43,14 @@ class Config(Settings):
     optim: OptimConfig = OptimConfig()
     cadence: CadenceConfig = CadenceConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+
+
+def untrained_system(config: Config, data: DataSpec) -> System:
+    """The system as training begins with it: the same weights for the same seed on every rank and device."""
+    torch.manual_seed(key(config.seed, "weights", 0))
+    return build(config.system, data, config.schedule.resolution)
+
+
+def make_schedule(config: Config) -> Progressive:
+    """The phases of the training."""
+    return Progressive(config.schedule, config.optim.lr)

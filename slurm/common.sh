@@ -1,8 +1,48 @@
 # shellcheck shell=bash
 # What the scripts share: the site's facts, and how a job ends.
 
+PROGAN_SLURM=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export PROGAN_SLURM # sbatch runs a copy of a script: where it came from
 # shellcheck source=slurm/site.sh
-. "${PROGAN_SITE:-$(dirname "${BASH_SOURCE[0]}")/site.sh}"
+. "${PROGAN_SITE:-$PROGAN_SLURM/site.sh}"
+
+# OPTIONS of sbatch for a job of a run: job_options RUN cpu | gpu (one of them) | train.
+job_options() {
+  local run=$1 kind=$2 partition=$PARTITION gpus=$GPUS
+  OPTIONS=(--parsable --kill-on-invalid-dep=yes --output="$run/%x-%j.log")
+  case $kind in
+    cpu) partition=${CPU_PARTITION:-$PARTITION} gpus="" ;;
+    gpu) gpus=${GPUS:+${GPUS%:*}:1} ;;
+  esac
+  if [ -n "$partition" ]; then OPTIONS+=(--partition="$partition"); fi
+  if [ -n "$ACCOUNT" ]; then OPTIONS+=(--account="$ACCOUNT"); fi
+  if [ -n "$gpus" ]; then OPTIONS+=(--gres="$gpus"); fi
+  if [ "$kind" = train ]; then
+    OPTIONS+=(--nodes="$NODES" --ntasks-per-node=1 --cpus-per-task="$((PROCESSES * CPUS))")
+    OPTIONS+=(--time="$TIME" --signal="USR1@$WARNING")
+    if [ -n "$MEMORY" ]; then OPTIONS+=(--mem="$MEMORY"); fi
+  fi
+  OPTIONS+=("${EXTRA[@]}")
+}
+
+# OPTIONS of sbatch for measuring.
+evaluation_options() {
+  job_options "$1" gpu
+  OPTIONS+=(--cpus-per-task="$CPUS")
+  if [ -n "$EVALUATION_TIME" ]; then OPTIONS+=(--time="$EVALUATION_TIME"); fi
+}
+
+# While training goes on: submit a job for each new snapshot that is to be measured, once.
+submit_evaluations() {
+  local run=$1 snapshot submitted=$1/slurm-evaluations
+  evaluation_options "$run"
+  while sleep "$EVALUATION_CHECK"; do
+    progan evaluate "$run" --due --list 2>/dev/null | while read -r snapshot; do
+      if grep -qsxF "$snapshot" "$submitted"; then continue; fi
+      sbatch "${OPTIONS[@]}" "$PROGAN_SLURM/evaluate.sbatch" "$run" --snapshot "$snapshot" && echo "$snapshot" >>"$submitted"
+    done
+  done
+}
 
 # Run a command once on each node. It ends as soon as one of them fails; the job's own time limit is its only other end.
 srun_each_node() {
@@ -52,9 +92,4 @@ go_on_or_end() {
   if [ "$state" = finished ]; then rm -f "$run/slurm-starts"; fi
   echo "ended: $(progan status "$run" 2>/dev/null || echo "$run: nothing was trained")"
   exit "$code"
-}
-
-# Where copy_to_scratch.sh puts a set.
-scratch_path() {
-  echo "$2/progan-$(echo "$1" | tr -c 'A-Za-z0-9.\n' _)"
 }

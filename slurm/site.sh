@@ -11,6 +11,7 @@ GPUS=""             # a node, as --gres says it: gpu:4, gpu:a100:8; empty: train
 CPUS=8              # a process: it decodes images ahead with them
 MEMORY=""           # a node, as 200G; empty: the cluster's default
 TIME=24:00:00       # of one training job; it is requeued at the limit and goes on
+EVALUATION_TIME=""  # of one evaluation; empty: the partition's default
 WARNING=180         # seconds before the limit at which training is told to save (Slurm may be up to 60 s early)
 PREPARE_PARTS=1     # jobs that prepare a set side by side
 EXTRA=()            # more options of sbatch, as (--qos=long --constraint=h100)
@@ -26,7 +27,9 @@ setup() {
 }
 
 # --- what training may lean on -----------------------------------------------------------------------------------------
-SCRATCH=""          # folder on each node's own disk, as /scratch/$USER: shards are copied there first; empty: read in place
+EVALUATION_JOBS=yes # snapshots are measured by jobs of their own and training never waits; no: it measures them itself
+EVALUATION_CHECK=300  # seconds between looks for new snapshots
+SCRATCH=""          # folder on each node's own disk, as /scratch/$USER: shards are copied there before a resolution is
+                    # trained, up to data.cache_gb; empty: read in place
 MAX_STALLS=3        # a training that starts so often without a new checkpoint in between is given up
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 # export NCCL_SOCKET_IFNAME=ib0 GLOO_SOCKET_IFNAME=ib0   # which network joins the nodes, where they have several

@@ -27,28 +27,16 @@ config=$1 run=$2
 shift 2
 [ -f "$config" ] || { echo "error: $config: no such file; give a YAML of configs/" >&2 && exit 2; }
 
-PROGAN_SLURM=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-export PROGAN_SLURM
 # shellcheck source=slurm/common.sh
-. "$PROGAN_SLURM/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 setup
 mkdir -p "$run"
 
-common=(--parsable --kill-on-invalid-dep=yes --output="$run/%x-%j.log")
-if [ -n "$ACCOUNT" ]; then common+=(--account="$ACCOUNT"); fi
-common+=("${EXTRA[@]}")
-gpu=("${common[@]}") cpu=("${common[@]}")
-if [ -n "$PARTITION" ]; then gpu+=(--partition="$PARTITION"); fi
-if [ -n "${CPU_PARTITION:-$PARTITION}" ]; then cpu+=(--partition="${CPU_PARTITION:-$PARTITION}"); fi
-one_gpu=("${gpu[@]}")
-if [ -n "$GPUS" ]; then gpu+=(--gres="$GPUS") one_gpu+=(--gres="${GPUS%:*}:1"); fi
-if [ -n "$MEMORY" ]; then gpu+=(--mem="$MEMORY"); fi
-
 after=()
-submit() { # NAME OPTIONS... SCRIPT ARGUMENTS...: submit it behind the job before, print its number
+submit() { # NAME [MORE OPTIONS...] SCRIPT ARGUMENTS...: submit it with OPTIONS behind the job before, print its number
   local name=$1 job
   shift
-  job=$(sbatch "${after[@]}" "$@")
+  job=$(sbatch "${after[@]}" "${OPTIONS[@]}" "$@")
   job=${job%%;*}
   echo "$name $job"
   after=(--dependency="afterok:$job")
@@ -58,12 +46,14 @@ if [ -n "$source" ]; then
   out=$(progan settings "$config" "$@" --get data.path)
   array=()
   if [ "$PREPARE_PARTS" -gt 1 ]; then array=(--array="1-$PREPARE_PARTS"); fi
-  submit prepare "${cpu[@]}" --cpus-per-task="$CPUS" "${array[@]}" \
+  job_options "$run" cpu
+  submit prepare --cpus-per-task="$CPUS" "${array[@]}" \
     "$PROGAN_SLURM/prepare.sbatch" "$source" "$out" "${prepare_options[@]}"
-  if [ "$PREPARE_PARTS" -gt 1 ]; then submit merge "${cpu[@]}" "$PROGAN_SLURM/merge.sbatch" "$out"; fi
+  if [ "$PREPARE_PARTS" -gt 1 ]; then submit merge "$PROGAN_SLURM/merge.sbatch" "$out"; fi
 fi
-submit train "${gpu[@]}" --nodes="$NODES" --ntasks-per-node=1 --cpus-per-task="$((PROCESSES * CPUS))" \
-  --time="$TIME" --signal="USR1@$WARNING" \
-  "$PROGAN_SLURM/train.sbatch" "$config" "$run" "$@"
-submit evaluate "${one_gpu[@]}" --cpus-per-task="$CPUS" "$PROGAN_SLURM/evaluate.sbatch" "$run"
-submit report "${cpu[@]}" "$PROGAN_SLURM/report.sbatch" "$run"
+job_options "$run" train
+submit train "$PROGAN_SLURM/train.sbatch" "$config" "$run" "$@"
+evaluation_options "$run"
+submit evaluate "$PROGAN_SLURM/evaluate.sbatch" "$run" --due # what is not measured by then
+job_options "$run" cpu
+submit report "$PROGAN_SLURM/report.sbatch" "$run"

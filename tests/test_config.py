@@ -49,7 +49,7 @@ def test_overrides_reach_any_depth_and_integer_keys(tmp_path: Path) -> None:
         ("system.loss.drft=1", "system.loss.drft: unknown key; did you mean system.loss.drift?"),
         ("optim.lr=-1", "optim.lr: input should be greater than 0, got -1"),
         ("optim.lr=fast", "optim.lr: input should be a valid number"),
-        ("optim.precision=fp8", "optim.precision: input should be 'fp32', 'bf16' or 'fp16', got 'fp8'"),
+        ("optim.precision=fp8", "optim.precision: input should be 'fp32', 'tf32', 'bf16' or 'fp16', got 'fp8'"),
         ("schedule.resolution=48", "powers of two"),
         ("schedule.batch.32=0", "schedule.batch.32: input should be greater than or equal to 1, got 0"),
         ("evaluation.metrics=[fidelity]", "known: swd<n>k"),

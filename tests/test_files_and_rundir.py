@@ -1,12 +1,16 @@
 import contextlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from progan.files import append_jsonl, atomic_path, read_jsonl, write_text
+from progan.files import append_jsonl, atomic_path, keep_jsonl, read_jsonl, write_text
 from progan.rundir import RunDirectory
 from progan.types import DataError
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
@@ -27,6 +31,18 @@ def test_a_line_broken_by_a_killed_writer_is_left_out_and_written_over(tmp_path:
     assert read_jsonl(path) == [{"a": 1}]
     append_jsonl(path, {"a": 3})
     assert read_jsonl(path) == [{"a": 1}, {"a": 3}]
+
+
+def test_lines_of_several_processes_survive_one_that_rewrites_the_file(tmp_path: Path) -> None:
+    path, lines = tmp_path / "metrics.jsonl", 300
+    code = "import sys; from pathlib import Path; from progan.files import append_jsonl\n"
+    code += f"for i in range({lines}): append_jsonl(Path({str(path)!r}), {{'who': sys.argv[1], 'i': i}})"
+    writers = [subprocess.Popen([sys.executable, "-c", code, who], cwd=ROOT) for who in "ab"]
+    while any(writer.poll() is None for writer in writers):
+        keep_jsonl(path, lambda record: True)
+    assert [writer.returncode for writer in writers] == [0, 0]
+    for who in "ab":
+        assert [record["i"] for record in read_jsonl(path) if record["who"] == who] == list(range(lines))
 
 
 def test_a_record_that_is_not_a_number_is_refused(tmp_path: Path) -> None:

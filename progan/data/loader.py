@@ -35,7 +35,9 @@ class DataConfig(Settings):
     labelled_per_class: Annotated[int, Field(ge=1)] | None = None  # show so many labels of each class; null: all
     on_error: Literal["stop", "skip"] = "stop"  # an image that cannot be read: stop, or show the next one in its place
     max_skipped: Annotated[int, Field(ge=0)] = 100  # images (of a stream: shards) a process skips before it stops
-    cache: str | None = None  # folder of this node for remote shards; null: the user's cache folder
+    # Folder on this node's own disk to which shards are copied before they are read; null: of a URL's the user's cache
+    # folder, of a folder none.
+    cache: str | None = None
     cache_gb: Annotated[float, Field(gt=0)] = 100.0  # GiB, the least recently used shards go first
     stream: bool = False  # read a remote set through memory alone: for one larger than the cache can be
     lanes: Annotated[int, Field(ge=1)] = 8  # of a stream: shards read side by side; divides every batch
@@ -52,6 +54,10 @@ class DataConfig(Settings):
     def is_remote(self) -> bool:
         return "://" in self.path
 
+    @property
+    def is_cached(self) -> bool:
+        return self.is_remote or self.cache is not None
+
     @model_validator(mode="after")
     def _streams_have_one_order(self) -> "DataConfig":
         if self.stream and self.balanced:
@@ -61,11 +67,12 @@ class DataConfig(Settings):
 
 def open_set(config: DataConfig) -> Manifest:
     """The set that the settings name. DataError if it is not there, not complete, or a part of one."""
-    if config.is_remote:
+    if config.is_cached:
         from progan.data.remote.place import CachedPlace
 
         cache = Path(config.cache or Path.home() / ".cache" / "progan" / "shards")
-        manifest = Manifest.load(CachedPlace(config.path, cache, config.cache_bytes))
+        url = config.path if config.is_remote else f"file://{Path(config.path).absolute()}"
+        manifest = Manifest.load(CachedPlace(url, cache, config.cache_bytes))
     else:
         manifest = Manifest.load(Path(config.path))
     if manifest.contents.part is not None:
@@ -202,7 +209,7 @@ class Loader:
         self._ahead.drop()
         self._keep_sources(resolution)
         self._resolution = resolution
-        if self._config.is_remote:
+        if self._config.is_cached:
             self._fetch_all(resolution)
 
     def _keep_sources(self, *resolutions: int) -> None:
@@ -224,7 +231,7 @@ class Loader:
 
     def _require_room(self, resolution: int) -> None:
         """Of a remote set: any sample may be asked for next, so all shards of a resolution must fit the cache."""
-        if self._config.is_remote:
+        if self._config.is_cached:
             self._cached_place().require_room(self._manifest.files(resolution).bytes)
 
     def _fetch_all(self, resolution: int) -> None:

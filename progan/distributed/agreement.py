@@ -1,6 +1,7 @@
 """What one rank meets, all learn at the same place: errors, and the wish to stop."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from progan.distributed.world import World, together
 from progan.types import ConfigError, DataError, ProganError, TrainingError
 
 Result = TypeVar("Result")
+PATIENCE = timedelta(hours=6)  # for one that measures; who stands still is found by the watch long before
 
 
 def on_every_rank(call: Callable[[], Result], world: World, flag: bool = False) -> tuple[Result, bool]:
@@ -83,6 +85,7 @@ def _kind(problem: ProganError) -> type[ProganError]:
 
 
 @cache
-def _cpu_group() -> dist.ProcessGroup | None:
-    """All ranks over gloo; None: the default group is that already. Made by the first call, on all ranks alike."""
-    return None if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")
+def _cpu_group() -> dist.ProcessGroup:
+    """All ranks over gloo. Made by the first call, on all ranks alike."""
+    group: dist.ProcessGroup = dist.new_group(backend="gloo", timeout=PATIENCE)
+    return group

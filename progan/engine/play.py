@@ -14,8 +14,8 @@ from progan.distributed.world import World
 from progan.losses.objective import Objective, Round
 from progan.types import ConfigError, TrainingError
 
-Precision = Literal["fp32", "bf16", "fp16"]
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 FIRST_SCALE = 64.0  # of fp16, as in the official code
 SMALLEST_SCALE = 2.0**-14  # of fp16: below it nothing is left to scale, the gradients themselves are not finite
 
@@ -30,7 +30,11 @@ class OptimConfig(Settings):
     reset_at_fade: bool = True  # forget Adam's moments where a fade starts and ends
     ema_half_life_kimg: Annotated[float, Field(ge=0)] = 10.0  # 0: no average, samples show the generator itself
     ema_ramp_up: Annotated[float, Field(gt=0)] | None = None  # half-life at most this share of images seen
-    precision: Precision = "fp32"  # of the networks' forward and backward; weights, norms and penalties stay fp32
+    # Of the networks' forward and backward; weights, norms and penalties stay fp32. tf32: fp32 with rounded products.
+    precision: Precision = "fp32"
+    # The generator's passes by torch.compile: for each resolution tens of seconds once, then faster on a GPU. The
+    # discriminator's are left as they are: compiled ones have no second derivative, which gradient penalties need.
+    compile: bool = False
     # By resolution: a process's share of a batch is played in parts of at most so many images; none: in one. Not with
     # layers or terms that look at a whole batch, but for the groups of the minibatch statistic, which stay together.
     max_images_per_process: dict[int, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
@@ -89,11 +93,11 @@ def playing(player: nn.Module, against: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def precision(name: Precision, device: torch.device) -> Iterator[None]:
-    """Autocast to the named precision.
+    """Autocast to the named precision, if it is a half one.
 
     Its cache of cast weights is off: a cast made inside torch.func.grad must not outlive it.
     """
-    with torch.autocast(device.type, DTYPES[name], enabled=name != "fp32", cache_enabled=False):
+    with torch.autocast(device.type, HALVES.get(name), enabled=name in HALVES, cache_enabled=False):
         yield
 
 

@@ -115,6 +115,7 @@ class EvaluationConfig(Settings):
 
     metrics: tuple[str, ...] = ("swd16k",)  # by protocol name
     every_kimg: Annotated[float, Field(gt=0)] = 400.0  # thousands of images seen between measurements
+    in_training: bool = True  # False: training goes on at once, and progan evaluate RUN --due measures beside it
     weights: Path | None = (
         None  # of the Inception network; null: PROGAN_INCEPTION_WEIGHTS, then the cache, then the web
     )

@@ -306,6 +306,16 @@ def test_a_remote_set_gives_the_batches_of_the_local_one(load: Load, labelled_se
     assert torch.equal(remote.images(16, 0, 10), local.images(16, 0, 10))
 
 
+def test_a_folder_is_copied_to_the_nodes_own_disk_where_a_cache_is_named(
+    load: Load, labelled_set: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(labelled_set.root.parent)
+    config = DataConfig(path=labelled_set.root.name, cache=str(tmp_path / "cache"))
+    copied = load(open_set(config), **dict(config))
+    assert torch.equal(copied.batch(16, 0, 6).images, load(labelled_set).batch(16, 0, 6).images)
+    assert list((tmp_path / "cache").rglob("*.tar"))
+
+
 def test_a_shard_missing_from_a_remote_set_is_named_with_a_sample_or_skipped(
     load: Load, labelled_set: Manifest, tmp_path: Path
 ) -> None:

@@ -38,7 +38,7 @@ def _config(folder: Path, batch: dict[int, int]) -> Path:
 
 def _launch(launcher: str, config: Path, run: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *LAUNCHERS[launcher], "-m", "pipelines.train", str(config), "--run-dir", str(run)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from progan.distributed.world import World
 from progan.engine.average import decay
 from progan.engine.checkpoint import load_checkpoint, save_checkpoint
+from progan.engine.compiling import compile_network
 from progan.engine.play import playing, precision
 from progan.engine.rounds import RealImages
 from progan.engine.train import Training, train
@@ -47,6 +48,21 @@ def test_resuming_in_mid_fade_equals_the_undisturbed_run_bit_for_bit(
     load_checkpoint(second, tmp_path / "checkpoint.safetensors")
     assert second.images_seen == 96
     assert _equal(_weights(_run(chosen, reals, second)), _weights(undisturbed))
+
+
+def test_a_compiled_generator_is_trained_to_the_same_weights(
+    setup: Callable[..., Any], reals: RealImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a fade, whose every round has another weight; in graphs of their own for layers and batches."""
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 0)
+    torch._dynamo.utils.counters.clear()
+    chosen = setup("wgan-gp", tick=32)
+    compiled = chosen.fresh()
+    compile_network(compiled.system.generator, backend="aot_eager")
+    _run(chosen, reals, compiled)
+    assert 0 < torch._dynamo.utils.counters["stats"]["unique_graphs"] < 20
+    for name, tensor in _weights(_run(chosen, reals)).items():
+        torch.testing.assert_close(_weights(compiled)[name], tensor, rtol=1e-4, atol=1e-5)
 
 
 def test_resuming_where_a_stage_begins_resets_the_optimizers_once(

@@ -194,6 +194,21 @@ def test_evaluating_again_gives_the_same_number_and_measures_nothing_twice(run: 
     assert again["floor"] == before["floor"]
 
 
+def test_snapshots_are_measured_by_processes_beside_the_training(config: Path, run: Path) -> None:
+    """What they find, two at once, is what the training would have found, each result once."""
+    directory = config.parent / "beside"
+    _progan("train", config, "--run", directory, "evaluation.in_training=false")
+    assert not (directory / "metrics.jsonl").exists()
+    listed = _progan("evaluate", directory, "--due", "--list").stdout.split()
+    assert [Path(path).stem for path in listed] == ["000001536", "000002048"]
+    command = _command("evaluate", directory, "--due")
+    both = [subprocess.Popen(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert sorted(_metric_values(directory)) == sorted(_metric_values(run))
+    assert _progan("evaluate", directory, "--due", "--list").stdout == ""
+    assert "give one of them" in _progan("evaluate", directory, "--due", "--all", code=2).stderr
+
+
 def test_a_metric_that_cannot_be_measured_is_an_error_when_it_is_all_that_is_asked_for(run: Path) -> None:
     assert "fit" not in _progan("evaluate", run, "swd1k").stderr
     assert "ask for swd1k" in _progan("evaluate", run, "swd4k", code=2).stderr
@@ -203,6 +218,7 @@ def test_the_sample_command_writes_a_grid_or_single_images(run: Path, tmp_path: 
     _progan("sample", run, "--out", tmp_path / "grid.png", "--count", 6, "--columns", 3)
     _progan("sample", max((run / "snapshots").iterdir()), "--out", tmp_path / "images", "--count", 3)
     assert (tmp_path / "grid.png").exists()
+    assert _progan("sample", run, "--out", "README.md/grid.png", code=2).stderr.startswith("error: README.md/")
     assert len(list((tmp_path / "images").glob("*.png"))) == 3
 
 
@@ -243,8 +259,11 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(arguments: list[str], messa
     ("override", "message"),
     [
         ("optim.precision=fp16", "fp16 needs a GPU"),
+        ("optim.precision=tf32", "tf32 needs a GPU"),
         ("schedule.resolution=32", "32 px is not in the prepared data"),
         ("schedule.batch.8=6", "6 is not a multiple of 4"),
+        ("optim.max_images_per_process={8: 2}", "optim.max_images_per_process.8: 2 is less than a group of 4"),
+        ("optim.max_images_per_process={64: 8}", "optim.max_images_per_process.64: not a resolution of the schedule"),
     ],
 )
 def test_combinations_that_cannot_work_are_refused_before_training(config: Path, override: str, message: str) -> None:

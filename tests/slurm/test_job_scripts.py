@@ -30,10 +30,12 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def prepare(config: Path) -> None:
+def prepare(config: Path, resolution: int = 8) -> None:
     out = yaml.safe_load(config.read_text())["data"]["path"]
     command = [sys.executable, "-m", "pipelines", "prepare", "synthetic", "--out", out]
-    subprocess.run([*command, "--resolution", "8", "--limit", "128"], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        [*command, "--resolution", str(resolution), "--limit", "128"], cwd=ROOT, check=True, capture_output=True
+    )
 
 
 def seen(run: Path) -> int:
@@ -100,6 +102,38 @@ def test_a_node_that_dies_is_replaced(cluster: Cluster, config: Path, tmp_path: 
     finally:
         cluster.node("start", "node2")
         cluster.wait(lambda: "down" not in cluster.head("sinfo"), 60)
+
+
+def test_a_preempted_job_saves_and_goes_on(cluster: Cluster, config: Path, tmp_path: Path) -> None:
+    prepare(config)
+    run = tmp_path / "run"
+    cluster.site(NODES=2, PROCESSES=1, CPUS=1, TIME=20)
+    job = cluster.submit(config, run, "cadence.checkpoint_kimg=1000")["train"]
+    cluster.wait(lambda: seen(run) > 500, 120)
+    cluster.head("scontrol", "requeue", job)
+    cluster.wait(lambda: cluster.restarts(job) == 1 and f"going on from {run}" in logs(run), 240)
+    resumed = int(RunDirectory(run).checkpoints()[0].stem)  # which only the signal can have written
+    assert resumed > 500
+    cluster.wait(lambda: seen(run) > resumed, 60)
+
+
+def test_snapshots_are_measured_by_jobs_while_training_goes_on(cluster: Cluster, config: Path, tmp_path: Path) -> None:
+    """And the shards are read from each node's own disk."""
+    run, scratch = tmp_path / "run", tmp_path / "scratch"
+    schedule = {"start_resolution": 16, "resolution": 16, "stable_kimg": 40, "batch": {16: 16}}
+    evaluation = {"metrics": ["msssim1k"], "every_kimg": 4}
+    settings = yaml.safe_load(config.read_text()) | {"schedule": schedule, "evaluation": evaluation}
+    config.write_text(yaml.safe_dump(settings))
+    prepare(config, 16)
+    cluster.site(NODES=1, PROCESSES=1, CPUS=1, TIME=20, EVALUATION_CHECK=3, SCRATCH=scratch)
+    jobs = cluster.submit(config, run)
+    cluster.wait(lambda: any(r["images_seen"] for r in RunDirectory(run).read_metrics()), 200)
+    assert cluster.state(jobs["train"]) == "RUNNING"
+    cluster.wait(lambda: cluster.state(jobs["report"]) == "COMPLETED", 600)
+    measured = [record["images_seen"] for record in RunDirectory(run).read_metrics()]
+    assert sorted(measured) == [0, *range(4000, 40001, 4000)]
+    assert len((run / "slurm-evaluations").read_text().splitlines()) >= 2
+    assert list(scratch.rglob("*.tar"))
 
 
 def test_scancel_ends_it_for_good_with_its_state_saved(cluster: Cluster, config: Path, tmp_path: Path) -> None:

@@ -1,0 +1,238 @@
+"""What training on several processes costs beside training.
+
+    python benchmarks/scaling.py rounds                 # 1, 2 and 4 processes of this machine, the same global batch
+    torchrun ... benchmarks/scaling.py averaging        # the gradients of the 1024 px networks, over the link there is
+    python benchmarks/scaling.py model                  # what 8 to 64 GPUs should do, from counted operations and bytes
+
+Figures depend on the machine and on what else it does: compare only figures of one quiet run.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from step import OnePhase, RandomImages
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from progan.distributed import averaging
+from progan.distributed.world import World
+from progan.engine import play, rounds
+from progan.engine.play import OptimConfig
+from progan.engine.rounds import Rules
+from progan.engine.train import Training, start, train
+from progan.systems import build
+from progan.systems.progan import LogisticR1Loss, ProganConfig
+from progan.systems.system import set_phase
+from progan.types import DataSpec
+
+NETWORKS = {
+    "small": ProganConfig(latent_dim=128, maps_base=1024, maps_max=64, loss=LogisticR1Loss()),  # of the quickstart
+    "paper": ProganConfig(),
+}
+CASES = [("small", 16, 32), ("small", 32, 32), ("paper", 8, 32)]  # networks, px, images of the global batch
+WARM_UP, ROUNDS = 4, 32
+
+
+def begin(name: str, resolution: int) -> Training:
+    torch.manual_seed(0)
+    return start(build(NETWORKS[name], DataSpec((resolution,), 1, (), ""), resolution), OptimConfig())
+
+
+def joined() -> World:
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size > 1:
+        dist.init_process_group("gloo")
+    return World(int(os.environ.get("RANK", "0")), size, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+class Clock:
+    """Seconds spent in functions that it wraps, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            began = time.perf_counter()
+            result = call(*arguments, **named)
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+            return result
+
+        return wrapped
+
+    def take(self) -> dict[str, float]:
+        taken, self.seconds = self.seconds, {}
+        return taken
+
+
+def measure_rounds() -> None:
+    """One process of several: a line of JSON a case from rank 0, milliseconds a round."""
+    world, clock = joined(), Clock()
+    wait = clock.timed("waiting", dist.barrier if world.size > 1 else lambda: None)
+    average = clock.timed("averaging", averaging.average_gradients)
+
+    def average_when_all_are_there(*arguments: Any) -> None:
+        wait()  # apart, for it says how uneven the processes are and nothing of the link
+        average(*arguments)
+
+    play.average_gradients = average_when_all_are_there
+    rounds.on_every_rank = clock.timed("reading", rounds.on_every_rank)
+    for name, resolution, batch in CASES:
+        ticks = train(
+            begin(name, resolution),
+            OnePhase(resolution, batch),
+            RandomImages(),
+            Rules(0, OptimConfig(), True, batch, world, torch.device("cpu"), compare_rounds=10**9),
+        )
+        found: list[dict[str, float]] = []
+        began = time.perf_counter()
+        for _ in islice(ticks, WARM_UP + ROUNDS):
+            now = time.perf_counter()
+            found.append({"round": now - began} | clock.take())
+            began = now
+        if world.is_main:
+            kept = found[WARM_UP:]
+            medians = {part: 1000 * statistics.median(one.get(part, 0.0) for one in kept) for part in found[0]}
+            print(json.dumps({"networks": name, "px": resolution, "batch": batch, "ms": medians}), flush=True)
+
+
+def measure_averaging() -> None:
+    """One process of several: seconds and bytes of one averaging of both networks' gradients."""
+    world = joined()
+    training = begin("paper", 1024)
+    parameters = [p for player in training.players.values() for p in player.network.parameters()]
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    payload = sum(4 * parameter.numel() for parameter in parameters)
+    seconds, moved = [], []
+    for _ in range(1 + 5):
+        dist.barrier()
+        before, began = sent(), time.perf_counter()
+        averaging.average_gradients(parameters, world)
+        seconds.append(time.perf_counter() - began)
+        dist.barrier()
+        moved.append(sent() - before)
+    if world.is_main:
+        least = 2 * (world.size - 1) / world.size * payload
+        took = statistics.median(seconds[1:])
+        print(f"{world.size} processes, {payload / 1e6:.1f} MB: {took:.3f} s, {least / took / 1e6:.0f} MB/s each")
+        bytes_each = statistics.median(moved[1:]) / world.local_size
+        print(
+            f"sent by each {bytes_each / 1e6:.1f} MB, the least possible {least / 1e6:.1f} MB: {bytes_each / least:.3f}"
+        )
+
+
+def sent() -> int:
+    """Bytes that this machine, or this network namespace, has sent."""
+    lines = Path("/proc/net/dev").read_text().splitlines()[2:]
+    return sum(int(line.split(":")[1].split()[8]) for line in lines)
+
+
+def run_rounds() -> None:
+    table: dict[tuple[str, int, int], dict[int, dict[str, float]]] = {}
+    for processes in (1, 2, 4):
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+        command = [sys.executable, *launcher, __file__, "worker"]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        for line in done.stdout.splitlines():
+            case = json.loads(line)
+            table.setdefault((case["networks"], case["px"], case["batch"]), {})[processes] = case["ms"]
+    print("networks  px  batch  processes  round ms  reading+agreeing  waiting  averaging  averaging/round")
+    for (name, px, batch), rows in table.items():
+        for processes, ms in rows.items():
+            parts = [ms.get(part, 0.0) for part in ("reading", "waiting", "averaging")]
+            shown = "".join(f"{part:10.2f}" for part in parts)
+            print(f"{name:8} {px:4} {batch:5} {processes:8} {ms['round']:12.1f} {shown} {parts[2] / ms['round']:10.1%}")
+
+
+# The model. One process a GPU, 8 a node, one network card a node. What it takes for granted stands in scaling.md.
+GPUS_A_NODE = 8
+STEP_LATENCY = 20e-6  # seconds for one step of a ring between nodes
+ROUND_OVERHEAD = 10e-3  # seconds a round of launching kernels, which no number of processes shortens
+PRESET_8 = {4: 512, 8: 256, 16: 128, 32: 64, 64: 32, 128: 32, 256: 32, 512: 32, 1024: 32}  # published, for 8 GPUs
+WEAK = {4: 64, 8: 64, 16: 64, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4, 1024: 4}  # a GPU, about the published for one
+
+
+class Operations(TorchDispatchMode):
+    """Counts those of matrix products and convolutions; torch's own counter cannot look into torch.func.grad."""
+
+    total = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        count = flop_registry.get(function._overloadpacket)
+        self.total += count(*args, **(kwargs or {}), out_val=result) if count else 0
+        return result
+
+
+def counted(resolution: int) -> tuple[float, int]:
+    """FLOPs an image of a round of the published recipe, and bytes of gradients."""
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        training = begin("paper", 1024)
+        phase = OnePhase(resolution, 4)
+        for network in training.system.networks.values():
+            set_phase(network, phase(0))
+        rules = Rules(0, OptimConfig(), False, 1, World(), torch.device("cpu"))
+        # The round is over when its losses are read, which have no values here.
+        with Operations() as operations, suppress(DataDependentOutputException):
+            next(iter(train(training, phase, RandomImages(), rules)))
+        gradients = [p for n in training.system.networks.values() for p in n.parameters() if p.grad is not None]
+        return operations.total / 4, sum(4 * p.numel() for p in gradients)
+
+
+def model(tflops: float, gbits: list[float]) -> None:
+    print(f"{tflops:g} TFLOP/s a GPU; share of the time that is not averaging or launching, and images/s on 64 GPUs")
+    print(
+        "  px  GFLOP/image  MB/round | weak: images a GPU, " + "  ".join(f"{g:g} Gbit/s: 8 16 32 64" for g in gbits),
+        end="",
+    )
+    print(" | strong: global batch, the same")
+    for resolution in PRESET_8:
+        flops, payload = counted(resolution)
+        cells = [f"{resolution:4} {flops / 1e9:12.1f} {payload / 1e6:9.1f}"]
+        for images in (lambda n, r=resolution: WEAK[r] * n, lambda n, r=resolution: max(PRESET_8[r], 4 * n)):
+            cell = f"{images(1) if images(2) == 2 * images(1) else PRESET_8[resolution]:4}"
+            for gbit in gbits:
+                times = [predicted(flops * images(n) / n / tflops / 1e12, payload, n, gbit) for n in (8, 16, 32, 64)]
+                cell += "  " + " ".join(f"{useful / total:4.0%}" for useful, total in times)
+                cell += f" {images(64) / times[-1][1]:8.0f}"
+            cells.append(cell)
+        print(" | ".join(cells), flush=True)
+
+
+def predicted(compute: float, payload: int, processes: int, gbit: float) -> tuple[float, float]:
+    """Seconds of computing and of a whole round."""
+    nodes = processes // GPUS_A_NODE
+    link = 0.0 if nodes == 1 else 2 * (processes - 1) / processes * payload / (gbit * 1e9 / 8)
+    steps = 0 if nodes == 1 else 2 * (nodes - 1)
+    return compute, compute + ROUND_OVERHEAD + link + 2 * steps * STEP_LATENCY
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["rounds", "worker", "averaging", "model"])
+    parser.add_argument("--tflops", type=float, default=300, help="model: reached by a GPU")
+    parser.add_argument("--gbits", type=float, nargs="+", default=[100, 400], help="model: of a node's network card")
+    arguments = parser.parse_args()
+    if arguments.what == "model":
+        model(arguments.tflops, arguments.gbits)
+    else:
+        {"rounds": run_rounds, "worker": measure_rounds, "averaging": measure_averaging}[arguments.what]()
+
+
+if __name__ == "__main__":
+    main()
