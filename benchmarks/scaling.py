@@ -42,8 +42,8 @@ NETWORKS = {
     "small": ProganConfig(latent_dim=128, maps_base=1024, maps_max=64, loss=LogisticR1Loss()),  # of the quickstart
     "paper": ProganConfig(),
 }
-CASES = [("small", 16, 32), ("small", 32, 32), ("paper", 8, 32)]  # networks, px, images of the global batch
-WARM_UP, ROUNDS = 4, 32
+CASES = [("small", 16, 32, 24), ("small", 32, 32, 12), ("paper", 8, 16, 4)]  # networks, px, global batch, rounds
+WARM_UP = 2  # rounds
 
 
 def begin(name: str, resolution: int) -> Training:
@@ -90,7 +90,7 @@ def measure_rounds() -> None:
 
     play.average_gradients = average_when_all_are_there
     rounds.on_every_rank = clock.timed("reading", rounds.on_every_rank)
-    for name, resolution, batch in CASES:
+    for name, resolution, batch, count in CASES:
         ticks = train(
             begin(name, resolution),
             OnePhase(resolution, batch),
@@ -99,7 +99,7 @@ def measure_rounds() -> None:
         )
         found: list[dict[str, float]] = []
         began = time.perf_counter()
-        for _ in islice(ticks, WARM_UP + ROUNDS):
+        for _ in islice(ticks, WARM_UP + count):
             now = time.perf_counter()
             found.append({"round": now - began} | clock.take())
             began = now
