@@ -1,5 +1,6 @@
 """Train a system: the composition root, and the cadence of everything a run writes."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -188,11 +189,12 @@ def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: Wor
 
 
 def _note(received: list[int], *signals: signal.Signals) -> None:
-    """From now on these are appended to `received` instead of ending the process. A second SIGINT ends it."""
+    """From now on these are appended to `received` instead of ending the process. A second SIGINT ends it if alone."""
+    launched = "WORLD_SIZE" in os.environ  # launchers pass on what the terminal has sent to all already
 
     def note(number: int, _: FrameType | None) -> None:
         received.append(number)
-        if number == signal.SIGINT:
+        if number == signal.SIGINT and not launched:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     for number in signals:

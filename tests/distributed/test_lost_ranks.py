@@ -1,6 +1,7 @@
 """A process that is killed or stands still ends all others, with a line that names it; nothing is left running."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -98,6 +99,33 @@ def test_wherever_one_stop_signal_arrives_all_stop_after_the_same_round(run: Pat
         [sys.executable, "-m", "pipelines", "status", str(run)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert status.stdout.startswith("stopped by SIGUSR1 at ")
+
+
+def test_ctrl_c_of_a_launcher_saves_though_it_is_passed_on_a_second_time(run: Path) -> None:
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "pipelines.train"]
+    launcher = subprocess.Popen(
+        [
+            sys.executable,
+            *command,
+            str(run.with_name("tiny.yaml")),
+            "--run-dir",
+            str(run),
+            "cadence.checkpoint_kimg=1e6",
+        ],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    wait(lambda: (run / "stats.jsonl").exists(), 90)
+    for process in [*children(launcher.pid) * 2, launcher.pid]:
+        os.kill(process, signal.SIGINT)
+        time.sleep(0.02)
+    launcher.wait(60)
+    status = json.loads((run / "status.json").read_text())
+    assert (status["state"], status["signal"]) == ("stopped", "SIGINT")
+    assert status["images_seen"] > 0
 
 
 def test_those_that_wait_are_not_blamed() -> None:
