@@ -42,6 +42,8 @@ def make_accelerator(directory: RunDirectory, expected: int | None = None) -> Ac
     except ValueError as error:  # the environment says half of what a launcher would
         raise ConfigError(f"WORLD_SIZE: {error}; start it through accelerate launch or torchrun") from error
     except RuntimeError as error:
+        if processes == 1:
+            raise
         waited = f"{PATIENCE.total_seconds():g} s: {str(error).splitlines()[0]}"
         raise LostRank(f"not all of {processes} processes met within {waited}") from error
     if accelerator.num_processes != processes:

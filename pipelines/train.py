@@ -151,15 +151,16 @@ def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world:
         on_main_rank(begin, world)
         for problem in evaluator.preflight(config.schedule.resolution):
             say(problem)
-        if training.images_seen == 0:
+        if names and training.images_seen == 0:
             recorder.measure_untrained()
-        recorder.measure_what_was_missed(evaluation)
+        elif names:
+            recorder.measure_what_was_missed(evaluation)
         journal, skips = Journal(directory, schedule, accelerator, progress), Skips(world.rank)
         tick = None
         for tick in engine.train.train(training, schedule, loader, rules, lambda: bool(received)):
             skips.tell(loader.skipped)
             on_main_rank(partial(record, tick), world)
-            if evaluation.due(tick) and not tick.stopped:
+            if names and evaluation.due(tick) and not tick.stopped:
                 recorder.measure()
     return largest(received[0] if tick and tick.stopped and received else 0, world)
 

@@ -34,13 +34,17 @@ evaluation_options() {
 
 # While training goes on: submit a job for each new snapshot that is to be measured, once.
 submit_evaluations() {
-  local run=$1 snapshot submitted=$1/slurm-evaluations
+  local run=$1 snapshot job submitted=$1/slurm-evaluations
   evaluation_options "$run"
   while sleep "$EVALUATION_CHECK"; do
-    progan evaluate "$run" --due --list 2>/dev/null | while read -r snapshot; do
+    # Before the first snapshot the list ends with an error, and sbatch may be out of reach for a while.
+    while read -r snapshot; do
       if grep -qsxF "$snapshot" "$submitted"; then continue; fi
-      sbatch "${OPTIONS[@]}" "$PROGAN_SLURM/evaluate.sbatch" "$run" --snapshot "$snapshot" && echo "$snapshot" >>"$submitted"
-    done
+      if job=$(sbatch "${OPTIONS[@]}" "$PROGAN_SLURM/evaluate.sbatch" "$run" --snapshot "$snapshot"); then
+        echo "job $job measures $snapshot"
+        echo "$snapshot" >>"$submitted"
+      fi
+    done < <(progan evaluate "$run" --due --list 2>/dev/null)
   done
 }
 

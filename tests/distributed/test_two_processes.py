@@ -18,6 +18,15 @@ LAUNCHERS = {
         *("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"),
         *("--mixed_precision", "no", "--dynamo_backend", "no"),
     ],
+    "accelerate-file": ["-m", "accelerate.commands.launch", "--config_file", "accelerate.yaml"],
+}
+ACCELERATE = {
+    "compute_environment": "LOCAL_MACHINE",
+    "distributed_type": "MULTI_GPU",
+    "num_machines": 1,
+    "num_processes": 2,
+    "mixed_precision": "no",
+    "use_cpu": False,
 }
 CONFIG: dict[str, Any] = {
     "system": {"latent_dim": 8, "maps_base": 32, "maps_max": 8, "loss": {"name": "wgan-gp"}},
@@ -37,9 +46,10 @@ def _config(folder: Path, batch: dict[int, int]) -> Path:
 
 
 def _launch(launcher: str, config: Path, run: Path) -> subprocess.CompletedProcess[str]:
+    (config.parent / "accelerate.yaml").write_text(yaml.safe_dump(ACCELERATE))
     command = [sys.executable, *LAUNCHERS[launcher], "-m", "pipelines.train", str(config), "--run-dir", str(run)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=config.parent, env=environment, capture_output=True, text=True, timeout=180)
 
 
 def test_two_processes_train_what_one_trains_through_a_fade(tmp_path: Path) -> None:
