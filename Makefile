@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test test-slurm lint install clean-quickstart
+.PHONY: quickstart test test-slurm test-docker lint install clean-quickstart
 
 quickstart: .venv/.installed
 	$(BIN)/progan prepare synthetic --out datasets/quickstart --resolution 32 --limit 6000
@@ -16,6 +16,10 @@ test: .venv/.installed
 # Brings up a real Slurm on this machine (root, Debian) and runs the job scripts on it; a quarter of an hour.
 test-slurm: .venv/.installed
 	PROGAN_TEST_SLURM=1 $(BIN)/python -m pytest tests/slurm
+
+# Builds the image on a stand-in of its base image, without a Docker engine (root, Debian), and runs the quickstart in it.
+test-docker:
+	tests/docker/quickstart-in-container
 
 lint: .venv/.installed
 	$(BIN)/ruff check .
