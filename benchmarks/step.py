@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--maps-base", type=int, default=256)
     parser.add_argument("--maps-max", type=int, default=64)
     parser.add_argument("--loss", choices=["logistic-r1", "wgan-gp"], default="logistic-r1")
-    parser.add_argument("--precision", choices=["fp32", "bf16", "fp16"], default="fp32")
+    parser.add_argument("--precision", choices=["fp32", "tf32", "bf16", "fp16"], default="fp32")
     parser.add_argument("--ticks", type=int, default=5, help=f"measured ticks of {ROUNDS_A_TICK} rounds")
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {vars(arguments)}")

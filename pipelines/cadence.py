@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from progan.engine.train import Tick
+from progan.schedule import passes
 
 
 @dataclass(frozen=True)
@@ -16,5 +17,4 @@ class Every:
         return self.due_between(tick.images_seen - tick.images, tick.images_seen)
 
     def due_between(self, before: int, after: int) -> bool:
-        interval = self.kimg * 1000
-        return after // interval > before // interval or after >= self.total_images
+        return passes(before, after, self.kimg * 1000) or after >= self.total_images

@@ -34,7 +34,7 @@ def make_evaluator(
         real=loader.images,
         real_count=manifest.spec.count,
         seed=EVALUATION_SEED,
-        device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        device=_device(),
         weights=config.evaluation.weights,
         data_fingerprint=manifest.spec.fingerprint,
         world=world,
@@ -57,8 +57,7 @@ def measure_untrained(evaluator: Evaluator, config: Config, data: DataSpec) -> l
 def _measure(
     evaluator: Evaluator, system: System, resolution: int, images_seen: int, facts: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    draw = image_sequence(system.generator.to(device), EVALUATION_SEED, system.latent_dim, system.num_classes)
+    draw = image_sequence(system.generator.to(_device()), EVALUATION_SEED, system.latent_dim, system.num_classes)
     records = evaluator.measure(draw, resolution, None)
     return [record | {"images_seen": images_seen, "provenance": record["provenance"] | facts} for record in records]
 
@@ -75,3 +74,7 @@ def line(record: dict[str, Any]) -> str:
     floor = "" if record["floor"] is None else f"  (real against real {record['floor']:.2f})"
     when = f"{record['images_seen'] / 1000:.1f} kimg" if record["images_seen"] else "untrained"
     return f"{record['metric']} {record['value']:.2f}{floor}  {when}, {record['resolution']} px"
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -30,10 +30,8 @@ from progan.data.manifest import Manifest
 from progan.distributed.agreement import largest, on_every_rank, on_main_rank
 from progan.distributed.averaging import broadcast_parameters
 from progan.distributed.world import World
-from progan.engine.compiling import compile_network
 from progan.engine.rounds import Rules
 from progan.engine.train import Tick, Training
-from progan.nn.float32 import set_float32
 from progan.rundir import RunDirectory, Status, seen_by
 from progan.schedule import Progressive
 from progan.settings import Config, make_schedule, untrained_system
@@ -172,10 +170,7 @@ def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: Wor
         network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for objective in plan.system.objectives.values():
         objective.to(device)
-    set_float32("tf32" if plan.config.optim.precision == "tf32" else "ieee")
     training = engine.train.start(plan.system, plan.config.optim)
-    if plan.config.optim.compile:
-        compile_network(plan.system.generator)
 
     def load() -> Loader:
         resume(training, directory, plan.config, plan.manifest.spec)

@@ -10,6 +10,11 @@ from progan.config import Settings
 from progan.types import resolutions_up_to
 
 
+def passes(before: int, after: int, interval: float) -> bool:
+    """Whether a multiple of `interval` lies in (before, after]."""
+    return after // interval > before // interval
+
+
 @dataclass(frozen=True)
 class Phase:
     """What holds at one moment of training."""

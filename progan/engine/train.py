@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from progan.distributed.averaging import average, differing_rank
 from progan.distributed.world import World
 from progan.engine.average import averaged_copy, decay, update_average
+from progan.engine.compiling import compile_network
 from progan.engine.play import OptimConfig, Player, playing, update
 from progan.engine.rounds import Moment, RealImages, Rules, Stored, games, read_reals
-from progan.schedule import Phase
+from progan.nn.float32 import set_float32
+from progan.schedule import Phase, passes
 from progan.systems.system import Play, Role, System, set_phase
 from progan.types import TrainingError
 
@@ -73,10 +75,14 @@ class _Ledger:
 
 
 def start(system: System, optim: OptimConfig) -> Training:
-    """The state before the first image."""
+    """The state before the first image. What `optim` says of products of float32 holds for the process from now on."""
+    set_float32("tf32" if optim.precision == "tf32" else "ieee")
     networks = system.networks
     players = {name: Player(name, networks[name], system.objectives[name], optim) for name in networks}
-    return Training(system, players, averaged_copy(system.generator))
+    average = averaged_copy(system.generator)
+    if optim.compile:
+        compile_network(system.generator)
+    return Training(system, players, average)
 
 
 def train(
@@ -118,9 +124,12 @@ def train(
 
 
 def _tick_is_over(training: Training, schedule: Schedule, phase: Phase, rules: Rules) -> bool:
-    seen, before = training.images_seen, training.images_seen - phase.batch
-    crossed = seen // rules.tick_images > before // rules.tick_images
-    return crossed or seen >= schedule.total_images or schedule(seen).index != phase.index
+    seen = training.images_seen
+    return (
+        passes(seen - phase.batch, seen, rules.tick_images)
+        or seen >= schedule.total_images
+        or schedule(seen).index != phase.index
+    )
 
 
 def _enter(training: Training, phase: Phase, optim: OptimConfig) -> None:
@@ -151,8 +160,8 @@ def _play(training: Training, play: Play, moment: Moment, stored: list[Stored], 
 
 def _compare_ranks(training: Training, moment: Moment, rules: Rules) -> None:
     """TrainingError where the ranks, which all compute the same updates, do not hold the same weights."""
-    before, after = (seen // moment.phase.batch for seen in (moment.images_seen, training.images_seen))
-    if rules.world.size == 1 or before // rules.compare_rounds == after // rules.compare_rounds:
+    interval = rules.compare_rounds * moment.phase.batch
+    if rules.world.size == 1 or not passes(moment.images_seen, training.images_seen, interval):
         return
     weights = [parameter for network in training.system.networks.values() for parameter in network.parameters()]
     rank = differing_rank(weights, rules.world)
