@@ -211,17 +211,37 @@ def evaluate(
         bool, typer.Option("--due", help="What training measures unless evaluation.in_training=false: see every_kimg.")
     ] = False,
     list_: Annotated[bool, typer.Option("--list", help="Only name the snapshots that are not measured yet.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Measure snapshots as they appear, until the training has finished.")
+    ] = False,
+    seeds: Annotated[
+        int | None, typer.Option(help="Sets of generated images; from 2 on with an interval.", min=1, max=10)
+    ] = None,
 ) -> None:
     """Measure snapshots, also while training goes on; results are appended to RUN/metrics.jsonl."""
     with user_errors():
         from pipelines.evaluate import Selection, list_unmeasured
         from pipelines.evaluate import evaluate as stage
 
-        selection = Selection(snapshot, every, due)
+        selection = Selection(snapshot, every or (watch and not due), due)
         if list_:
             list_unmeasured(run, selection)
         else:
-            stage(run, selection, metrics or [])
+            stage(run, selection, metrics or [], seeds, watch)
+
+
+@app.command()
+def best(
+    run: Run,
+    metric: Annotated[
+        str | None, typer.Argument(help="Metric, for instance fid50k; default: the run's first, FID before others.")
+    ] = None,
+) -> None:
+    """Print the path of the snapshot with the best value, of those at the resolution that was measured last."""
+    with user_errors():
+        from pipelines.best import best as stage
+
+        stage(run, metric)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from progan.types import LostRank, ProganError, TrainingError
 
@@ -98,6 +98,29 @@ def counting(verb: str, unit: str) -> Iterator[Count]:
             say(f"{verb}: {line}")
 
     with bar if console.is_terminal else nullcontext():
+        yield show
+
+
+@contextmanager
+def measuring_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """What is being measured and how many images of it were drawn: a bar on a terminal, else a line now and then."""
+    console, last = Console(stderr=True), time.monotonic()
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    task, doing = bar.add_task("", total=None), ""
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal last, doing, task
+        if what != doing:
+            bar.remove_task(task)
+            task, doing = bar.add_task(what, total=total or None), what
+        bar.update(task, completed=done)
+        now = time.monotonic()
+        if not console.is_terminal and now - last > LINE_SECONDS:
+            last = now
+            say(f"{what}: {done} of {total}" if total else what)
+
+    with bar if console.is_terminal and is_main_process() else nullcontext():
         yield show
 
 

@@ -1,20 +1,28 @@
 """Measure snapshots: append the results to metrics.jsonl."""
 
-from collections.abc import Sequence
-from contextlib import closing
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipelines.cadence import Every
-from pipelines.console import say
+from pipelines.console import measuring_progress, say
+from pipelines.launch import make_accelerator, make_world, watched
 from pipelines.measuring import make_evaluator, measure_snapshot, measure_untrained, record_all
 from progan.config import validate
 from progan.data.loader import Loader, open_set
+from progan.distributed.agreement import from_main_rank, on_every_rank
+from progan.distributed.world import World
 from progan.engine.snapshot import load_snapshot
 from progan.metrics.evaluator import Evaluator
+from progan.metrics.gathering import Progress
 from progan.rundir import RunDirectory, seen_by
 from progan.settings import Config, make_schedule
-from progan.types import ConfigError, DataError
+from progan.types import ConfigError, DataError, DataSpec
+
+POLL = 10.0  # seconds between two looks of a watcher
 
 
 @dataclass(frozen=True)
@@ -25,15 +33,15 @@ class Selection:
     every: bool = False  # --all
     due: bool = False  # those of evaluation.every_kimg, and the untrained generator: what training itself measures
 
-    def of(self, directory: RunDirectory, config: Config) -> list[Path]:
-        """ConfigError for two ways at once; DataError where there is none yet."""
+    def __post_init__(self) -> None:
         if (self.snapshot is not None) + self.every + self.due > 1:
             raise ConfigError("--snapshot, --all and --due: give one of them")
+
+    def of(self, directory: RunDirectory, config: Config) -> list[Path]:
+        """Those that are there."""
         if self.snapshot is not None:
             return [self.snapshot]
         snapshots = directory.snapshots()
-        if not snapshots:
-            raise DataError(f"{directory.root}: no snapshot yet; the first comes with the first checkpoint")
         if self.due:
             every = Every(config.evaluation.every_kimg, make_schedule(config).total_images)
             before = [0, *map(seen_by, snapshots)]
@@ -43,26 +51,26 @@ class Selection:
         return snapshots if self.every else snapshots[-1:]
 
 
-def evaluate(run: Path, selection: Selection, metrics: Sequence[str]) -> None:
+def evaluate(run: Path, selection: Selection, metrics: Sequence[str], seeds: int | None, watch: bool) -> None:
     """Measure the selected snapshots of `run`; what is measured already is left out.
 
-    Several processes may do so at once: each result is made by one of them.
+    Any number of processes may share each measurement, as a launcher starts them, and any number of calls may do so at
+    once: each result is made by one of them. watch: go on with the snapshots that appear until the training has ended.
     """
     directory = RunDirectory(run)
     config = validate(Config, directory.read_config())
-    chosen = selection.of(directory, config)
-    manifest = open_set(config.data)
-    with closing(Loader(manifest, config.data, config.seed)) as loader:
-        evaluator = make_evaluator(config, loader, manifest, metrics or None)
-        if selection.due:
-            with directory.reserved("untrained"):
-                if _can_measure(directory, evaluator, config.schedule.resolution, 0, "untrained"):
-                    record_all(measure_untrained(evaluator, config, manifest.spec), directory)
-        for path in chosen:
-            with directory.reserved(path.stem):
-                loaded = load_snapshot(path)
-                if _can_measure(directory, evaluator, loaded.phase.resolution, loaded.images_seen, path.name):
-                    record_all(measure_snapshot(evaluator, loaded), directory)
+    world = make_world(make_accelerator(directory))
+    with watched(world), ExitStack() as open_:
+        manifest, _ = on_every_rank(lambda: open_set(config.data), world)
+        loader = open_.enter_context(closing(Loader(manifest, config.data, config.seed, world.local_size)))
+        evaluator = make_evaluator(config, loader, manifest, metrics or None, world)
+        progress = open_.enter_context(measuring_progress())
+        sets = config.evaluation.seeds if seeds is None else seeds
+        measuring = _Measuring(directory, config, manifest.spec, evaluator, sets, world, progress)
+        if watch:
+            measuring.watch(selection)
+        else:
+            measuring.measure(selection)
 
 
 def list_unmeasured(run: Path, selection: Selection) -> None:
@@ -74,18 +82,85 @@ def list_unmeasured(run: Path, selection: Selection) -> None:
             print(path)
 
 
-def _can_measure(directory: RunDirectory, evaluator: Evaluator, resolution: int, images_seen: int, name: str) -> bool:
-    """Whether there is something left to measure; DataError where nothing of it can be."""
-    problems, wanted = evaluator.preflight(resolution), set(evaluator.result_names(resolution))
-    if problems and not wanted:
-        raise DataError("; ".join(problems))
-    for problem in problems:
-        say(problem)
-    done = {
-        record["metric"]
-        for record in directory.read_metrics()
-        if record["images_seen"] == images_seen and record["resolution"] == resolution
-    }
-    if wanted and wanted <= done:
-        say(f"{name}: measured already")
-    return not wanted <= done
+@dataclass(frozen=True)
+class _Measuring:
+    """All ranks make the same calls; what files say is what the main rank finds in them."""
+
+    directory: RunDirectory
+    config: Config
+    data: DataSpec
+    evaluator: Evaluator
+    sets: int  # of generated images
+    world: World
+    progress: Progress
+
+    def measure(self, selection: Selection) -> None:
+        """DataError where there is nothing to measure yet."""
+        chosen = self._chosen(selection)
+        if not chosen:
+            raise DataError(f"{self.directory.root}: no snapshot yet; the first comes with the first checkpoint")
+        if selection.due:
+            self._untrained(wait=True)
+        for path in chosen:
+            self._snapshot(path, wait=True)
+
+    def watch(self, selection: Selection) -> None:
+        """Until the training has finished and nothing is left that no other watcher is at work on."""
+        settled: set[Path] = set()
+        while True:
+            # Asked first: a snapshot that appears meanwhile is found by the next look.
+            ended = from_main_rank(self.directory.read_status().state == "finished", self.world)
+            if selection.due and not settled:
+                self._untrained(wait=False)
+            for path in self._chosen(selection):
+                if path not in settled and self._snapshot(path, wait=False):
+                    settled.add(path)
+            if ended:
+                return
+            time.sleep(POLL)
+
+    def _chosen(self, selection: Selection) -> list[Path]:
+        return from_main_rank(selection.of(self.directory, self.config), self.world)
+
+    def _untrained(self, wait: bool) -> None:
+        def measure() -> list[dict[str, Any]]:
+            return measure_untrained(self.evaluator, self.config, self.data, self.progress)
+
+        self._once("untrained", self.config.schedule.resolution, 0, measure, wait)
+
+    def _snapshot(self, path: Path, wait: bool) -> bool:
+        """False if another call is at work on it and we do not wait."""
+        loaded, _ = on_every_rank(lambda: load_snapshot(path), self.world)
+
+        def measure() -> list[dict[str, Any]]:
+            return measure_snapshot(self.evaluator, loaded, self.sets, self.progress)
+
+        return self._once(path.name, loaded.phase.resolution, loaded.images_seen, measure, wait)
+
+    def _once(
+        self, name: str, resolution: int, images_seen: int, measure: Callable[[], list[dict[str, Any]]], wait: bool
+    ) -> bool:
+        """Measure what is not measured yet; False if another call is at work on it and we do not wait."""
+        with ExitStack() as held:
+            mine = not self.world.is_main or held.enter_context(self.directory.reserved(name, wait))
+            if not from_main_rank(mine, self.world):
+                return False
+            if self._is_wanted(resolution, images_seen, name):
+                record_all(measure(), self.directory)
+        return True
+
+    def _is_wanted(self, resolution: int, images_seen: int, name: str) -> bool:
+        """Whether there is something left to measure; DataError where nothing of it can be."""
+        problems, wanted = self.evaluator.preflight(resolution), set(self.evaluator.result_names(resolution))
+        if problems and not wanted:
+            raise DataError("; ".join(problems))
+        for problem in problems:
+            say(problem)
+        done = {
+            record["metric"]
+            for record in from_main_rank(self.directory.read_metrics(), self.world)
+            if record["images_seen"] == images_seen and record["resolution"] == resolution
+        }
+        if wanted and wanted <= done:
+            say(f"{name}: measured already")
+        return not wanted <= done

@@ -1,6 +1,8 @@
 """Measuring generators as a run's settings say: results as lines of metrics.jsonl."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +13,11 @@ from progan.data.manifest import Manifest
 from progan.distributed.world import World
 from progan.engine.snapshot import Snapshot
 from progan.metrics.evaluator import Evaluator
+from progan.metrics.features import inception
+from progan.metrics.gathering import Progress, silent
+from progan.metrics.real_side import RealSet
+from progan.metrics.weights import load_weights
+from progan.report.wording import number
 from progan.rundir import RunDirectory
 from progan.sampling.generate import image_sequence
 from progan.schedule import Phase
@@ -19,6 +26,7 @@ from progan.systems.system import System, set_phase
 from progan.types import DataSpec
 
 EVALUATION_SEED = 1  # apart from the training's draws
+CACHE = Path.home() / ".cache" / "progan" / "metrics"
 
 
 def make_evaluator(
@@ -31,35 +39,53 @@ def make_evaluator(
     """The evaluator of the settings' metrics, or of `names`. world: the processes that share the work."""
     return Evaluator(
         names=config.evaluation.metrics if names is None else names,
-        real=loader.images,
-        real_count=manifest.spec.count,
+        real=RealSet(loader.images, manifest.spec.count, manifest.spec.fingerprint, loader.metric_order),
         seed=EVALUATION_SEED,
         device=_device(),
-        weights=config.evaluation.weights,
-        data_fingerprint=manifest.spec.fingerprint,
+        load_network=lambda: inception(load_weights(config.evaluation.weights), _device()),
+        cache=config.evaluation.cache or CACHE,
         world=world,
+        note=say,
     )
 
 
-def measure_snapshot(evaluator: Evaluator, snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Lines for metrics.jsonl."""
+@dataclass(frozen=True)
+class _Subject:
+    """A generator to be measured."""
+
+    system: System
+    resolution: int
+    images_seen: int
+    facts: dict[str, Any]  # of its own
+
+
+def measure_snapshot(
+    evaluator: Evaluator, snapshot: Snapshot, sets: int, progress: Progress = silent
+) -> list[dict[str, Any]]:
+    """Lines for metrics.jsonl, of so many sets of generated images."""
     facts = {"snapshot": snapshot.path.name, "fade": snapshot.phase.fade}
-    return _measure(evaluator, snapshot.system, snapshot.phase.resolution, snapshot.images_seen, facts)
+    subject = _Subject(snapshot.system, snapshot.phase.resolution, snapshot.images_seen, facts)
+    return _measure(evaluator, subject, sets, progress)
 
 
-def measure_untrained(evaluator: Evaluator, config: Config, data: DataSpec) -> list[dict[str, Any]]:
+def measure_untrained(
+    evaluator: Evaluator, config: Config, data: DataSpec, progress: Progress = silent
+) -> list[dict[str, Any]]:
     """Lines for metrics.jsonl of the untrained generator in the last stage: what training has to improve on."""
     system, last = untrained_system(config, data), make_schedule(config).stages[-1]
     set_phase(system.generator, Phase(last.index, last.resolution, 1.0, last.batch, last.lr))
-    return _measure(evaluator, system, last.resolution, 0, {"snapshot": "untrained"})
+    subject = _Subject(system, last.resolution, 0, {"snapshot": "untrained"})
+    return _measure(evaluator, subject, config.evaluation.seeds, progress)
 
 
-def _measure(
-    evaluator: Evaluator, system: System, resolution: int, images_seen: int, facts: dict[str, Any]
-) -> list[dict[str, Any]]:
-    draw = image_sequence(system.generator.to(_device()), EVALUATION_SEED, system.latent_dim, system.num_classes)
-    records = evaluator.measure(draw, resolution, None)
-    return [record | {"images_seen": images_seen, "provenance": record["provenance"] | facts} for record in records]
+def _measure(evaluator: Evaluator, subject: _Subject, sets: int, progress: Progress) -> list[dict[str, Any]]:
+    system, seeds = subject.system, [EVALUATION_SEED + number for number in range(sets)]
+    generator = system.generator.to(_device())
+    draws = [image_sequence(generator, seed, system.latent_dim, system.num_classes) for seed in seeds]
+    records = evaluator.measure(draws, subject.resolution, progress)
+    facts = {"seeds": seeds, **subject.facts}
+    seen = {"images_seen": subject.images_seen}
+    return [record | seen | {"provenance": record["provenance"] | facts} for record in records]
 
 
 def record_all(records: list[dict[str, Any]], directory: RunDirectory) -> None:
@@ -71,9 +97,10 @@ def record_all(records: list[dict[str, Any]], directory: RunDirectory) -> None:
 
 def line(record: dict[str, Any]) -> str:
     """A metric as a line for people."""
-    floor = "" if record["floor"] is None else f"  (real against real {record['floor']:.2f})"
+    floor = "" if record["floor"] is None else f"  (real images {number(record['floor'])})"
+    reach = "" if record["interval"] is None else f" ± {number(record['interval'][1] - record['value'])}"
     when = f"{record['images_seen'] / 1000:.1f} kimg" if record["images_seen"] else "untrained"
-    return f"{record['metric']} {record['value']:.2f}{floor}  {when}, {record['resolution']} px"
+    return f"{record['metric']} {number(record['value'])}{reach}{floor}  {when}, {record['resolution']} px"
 
 
 def _device() -> torch.device:

@@ -160,13 +160,17 @@ class RunDirectory:
             yield
 
     @contextmanager
-    def reserved(self, what: str) -> Iterator[None]:
-        """Wait until no other process of any node is at work on `what`, and keep others off it."""
+    def reserved(self, what: str, wait: bool = True) -> Iterator[bool]:
+        """Keep other processes of any node off `what` -> whether that was possible; if wait, it is in the end."""
         path = self.root / ".locks" / what
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
 
     def rewind(self, images_seen: int) -> None:
         """Forget what was recorded after `images_seen`: a resumed run records it again."""

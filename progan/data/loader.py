@@ -118,6 +118,11 @@ class Loader:
         """(resolution, sample) of those that could not be read -> shard, sample and what is wrong."""
         return self._skips.reasons
 
+    @property
+    def metric_order(self) -> str:
+        """Equal where `images` gives the images of one set in the same order."""
+        return f"{'shuffled' if self._stream is None else 'stream'} {self._seed}"
+
     def require(self, resolution: int, batch: int) -> None:
         """ConfigError unless batches of so many images, of all processes together, can be read at this resolution.
 

@@ -4,7 +4,7 @@ This module only describes: it is light to import, so that a report can label a 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,80 +14,142 @@ from progan.config import Settings
 from progan.types import ConfigError
 
 _REQUEST = re.compile(r"([a-z]+)([1-9][0-9]*)k")
-_RESULT = re.compile(r"([a-z]+)[1-9][0-9]*k(?:-[0-9a-f]{8})?")
+_RESULT = re.compile(r"([a-z]+)[1-9][0-9]*k(?:-(\w+))?")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One value of a measurement: how it is read."""
+
+    title: str
+    better: Literal["lower", "higher", "match"]  # match: the nearer to the floor (the value of real images), the better
+    source: str
+    unit: str = ""  # "" for a pure number
+    counts: str = "images"  # what the number in the name counts
+    unpublished: str = ""  # its name with other weights than the published; "": its own
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One family of metrics: how its values are read and what measuring them takes."""
+    """One family of metrics: what measuring it takes, and the results it gives."""
 
-    title: str
-    unit: str  # of the value, "" for a pure number
-    better: Literal["lower", "higher", "match"]  # match: the nearer to the floor (the value of real images), the better
-    counts: str  # what the number in the name counts
-    k: int  # how many of them the letter k stands for
+    results: dict[str, Result]  # by the name that stands in the record
+    k: int  # how many of what it counts the letter k stands for
     images_each: int  # generated images per counted thing
     needs_real: bool  # False: real images only give the floor
-    needs_weights: bool  # the published Inception weights
+    needs_network: bool  # the published Inception network, or another in its place
     minimum_resolution: int  # pixels; below it the metric is not defined
-    source: str
     example: str  # the name of the published protocol
-    requestable: bool = True  # False: only ever the name of a result
+
+    @property
+    def title(self) -> str:
+        return ", ".join(result.title for result in self.results.values())
+
+    @property
+    def counts(self) -> str:
+        return next(iter(self.results.values())).counts
 
 
 METRICS = {
     "swd": Metric(
-        title="Sliced Wasserstein distance",
-        unit="x 1000",
-        better="lower",
-        counts="images",
+        results={
+            "swd": Result(
+                title="Sliced Wasserstein distance",
+                better="lower",
+                source="arXiv 1710.10196 section 5",
+                unit="x 1000",
+            )
+        },
         k=1024,
         images_each=1,
         needs_real=True,
-        needs_weights=False,
+        needs_network=False,
         minimum_resolution=16,
-        source="arXiv 1710.10196 section 5",
         example="swd16k",
     ),
     "msssim": Metric(
-        title="MS-SSIM of generated pairs",
-        unit="",
-        better="match",
-        counts="pairs",
+        results={
+            "msssim": Result(
+                title="MS-SSIM of generated pairs",
+                better="match",
+                source="Wang et al. 2003; arXiv 1610.09585 section 4.2",
+                counts="pairs",
+            )
+        },
         k=1000,
         images_each=2,
         needs_real=False,
-        needs_weights=False,
+        needs_network=False,
         minimum_resolution=16,
-        source="Wang et al. 2003; arXiv 1610.09585 section 4.2",
         example="msssim10k",
     ),
     "fid": Metric(
-        title="Fréchet Inception distance",
-        unit="",
-        better="lower",
-        counts="images",
+        results={
+            "fid": Result(
+                title="Fréchet Inception distance",
+                better="lower",
+                source="arXiv 1706.08500",
+                unpublished="fd",
+            )
+        },
         k=1000,
         images_each=1,
         needs_real=True,
-        needs_weights=True,
+        needs_network=True,
         minimum_resolution=4,
-        source="arXiv 1706.08500",
         example="fid50k",
     ),
-    "fd": Metric(
-        title="Fréchet distance, not comparable with published FID: the Inception weights differ",
-        unit="",
-        better="lower",
-        counts="images",
+    "kid": Metric(
+        results={
+            "kid": Result(
+                title="Kernel Inception distance",
+                better="lower",
+                source="arXiv 1801.01401: cubic polynomial kernel, 100 subsets of 1,000",
+                unpublished="kd",
+            )
+        },
         k=1000,
         images_each=1,
         needs_real=True,
-        needs_weights=True,
+        needs_network=True,
         minimum_resolution=4,
-        source="arXiv 1706.08500, with the weights whose sha256 begins as the name ends",
-        example="fd50k-0123abcd",
-        requestable=False,
+        example="kid50k",
+    ),
+    "is": Metric(
+        results={
+            "is": Result(
+                title="Inception score",
+                better="higher",
+                source="arXiv 1606.03498: 10 parts",
+                unpublished="cs",
+            )
+        },
+        k=1000,
+        images_each=1,
+        needs_real=False,
+        needs_network=True,
+        minimum_resolution=4,
+        example="is50k",
+    ),
+    "pr": Metric(
+        results={
+            "precision": Result(
+                title="Improved precision in Inception features",
+                better="higher",
+                source="arXiv 1904.06991: 3 nearest neighbours, with Inception in place of VGG-16",
+            ),
+            "recall": Result(
+                title="Improved recall in Inception features",
+                better="higher",
+                source="arXiv 1904.06991: 3 nearest neighbours, with Inception in place of VGG-16",
+            ),
+        },
+        k=1000,
+        images_each=1,
+        needs_real=True,
+        needs_network=True,
+        minimum_resolution=4,
+        example="pr50k",
     ),
 }
 
@@ -116,9 +178,10 @@ class EvaluationConfig(Settings):
     metrics: tuple[str, ...] = ("swd16k",)  # by protocol name
     every_kimg: Annotated[float, Field(gt=0)] = 400.0  # thousands of images seen between measurements
     in_training: bool = True  # False: training goes on at once, and progan evaluate RUN --due measures beside it
-    weights: Path | None = (
-        None  # of the Inception network; null: PROGAN_INCEPTION_WEIGHTS, then the cache, then the web
-    )
+    seeds: Annotated[int, Field(ge=1, le=10)] = 1  # sets of generated images measured; from 2 on with an interval
+    # The Inception network's; null: PROGAN_INCEPTION_WEIGHTS, then torch-fidelity's cache, then the web.
+    weights: Path | None = None
+    cache: Path | None = None  # of real features and floors; null: ~/.cache/progan/metrics
 
     @field_validator("metrics")
     @classmethod
@@ -135,22 +198,34 @@ def parse(name: str) -> MetricSpec:
     """The measurement `name` asks for; ConfigError lists the families when there is none of that name."""
     match = _REQUEST.fullmatch(name)
     row = METRICS.get(match[1]) if match else None
-    if match is None or row is None or not row.requestable:
+    if match is None or row is None:
         raise ConfigError(f"{name!r}: not a metric; known: {known()}")
     return MetricSpec(family=match[1], count=int(match[2]) * row.k, name=name)
 
 
 def known() -> str:
-    """The requestable families in one line, each with its published protocol as the example."""
-    rows = [(family, row) for family, row in METRICS.items() if row.requestable]
-    return "; ".join(f"{family}<n>k ({row.title}, n x {row.k} {row.counts}, as {row.example})" for family, row in rows)
+    """The families in one line, each with its published protocol as the example."""
+    return "; ".join(
+        f"{family}<n>k ({row.title}, n x {row.k} {row.counts}, as {row.example})" for family, row in METRICS.items()
+    )
 
 
-def describe(result: str) -> Metric:
-    """The row of a metric as it is named in metrics.jsonl; ConfigError for a name no metric here writes."""
-    match = _RESULT.fullmatch(result)
-    if match is None or match[1] not in METRICS:
-        raise ConfigError(
-            f"{result!r}: not the name of a result; known: {', '.join(METRICS)} with a count, as in fid50k"
-        )
-    return METRICS[match[1]]
+def result_name(spec: MetricSpec, result: str, mark: str) -> str:
+    """What a result of `spec` is called: `fid50k`, or `fd50k-` and `mark` of a network that is not the published."""
+    count = spec.name.removeprefix(spec.family)
+    if not mark:
+        return f"{result}{count}"
+    return f"{spec.row.results[result].unpublished or result}{count}-{mark}"
+
+
+def describe(name: str) -> Result:
+    """How a result that is named so in metrics.jsonl is read; ConfigError for a name no metric here writes."""
+    match = _RESULT.fullmatch(name)
+    results = {called: result for row in METRICS.values() for called, result in row.results.items()}
+    unpublished = {result.unpublished: result for result in results.values()}
+    found = (unpublished | results).get(match[1]) if match else None
+    if match is None or found is None:
+        raise ConfigError(f"{name!r}: not the name of a result; known: {', '.join(results)} with a count, as in fid50k")
+    if match[2] is None:
+        return found
+    return replace(found, title=f"{found.title} in the features of {match[2]}, not comparable with published values")

@@ -4,69 +4,77 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from progan import __version__
 from progan.distributed.agreement import on_every_rank, to_all_ranks
 from progan.distributed.world import World
-from progan.metrics import MetricSpec, parse
+from progan.metrics import MetricSpec, parse, result_name
 from progan.metrics.families import Families
-from progan.metrics.fidelity import result_name
-from progan.metrics.gathering import ImageDraw, Outcome, Span, gather
+from progan.metrics.features import FeatureNetwork
+from progan.metrics.gathering import ImageDraw, Outcome, Progress, Span, gather, silent
+from progan.metrics.interval import confidence_interval
+from progan.metrics.real_cache import Outcomes, RealCache
+from progan.metrics.real_side import RealSet, RealSides
 from progan.types import DataError
-
-RealDraw = Callable[[int, int, int], Tensor]  # (resolution, start, count) -> uint8 N3HW
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class _RealSide:
-    """What is known of the real images for one metric at one resolution."""
+class _Measured:
+    """A metric of one set of generated images."""
 
-    summary: Any  # what the family compares generated images with; None where it needs no real images and has none
-    floor: Outcome | None  # None when there are too few real images
+    outcomes: Outcomes
+    seconds: float  # of drawing, gathering and comparing
 
 
 class Evaluator:
     """Compares generated with real images.
 
-    `real` must be a fixed sequence in random order: the floor compares its first images with its next ones, so a data
-    set sorted by class or by person would make it too high. `batch` must stay the same for runs to agree to the last
-    digit. The real side of a metric is measured once and kept while the resolution stays the same: for SWD 75 kB an
-    image and level (module sliced_wasserstein), for FID 34 MB. Floors are kept for good.
+    `batch` must stay the same for runs to agree to the last digit. The real side of a metric is measured once and kept
+    while the resolution stays the same: for SWD 75 kB an image and level (module sliced_wasserstein), for the metrics
+    of features 12 kB an image, which are kept in `cache` as well. Floors are kept for good.
     """
 
     def __init__(
         self,
         names: Sequence[str | MetricSpec],
-        real: RealDraw,
-        real_count: int,
+        real: RealSet,
         seed: int,
         device: torch.device | str,
-        weights: Path | None,
-        data_fingerprint: str,
+        load_network: Callable[[], FeatureNetwork],
+        cache: Path | None = None,
         batch: int = 64,
         world: World | None = None,
+        note: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """ConfigError for a name that is no metric. `weights`: the Inception weights; None: the usual places.
+        """ConfigError for a name that is no metric.
 
-        batch: even, so that pairs stay together. world: the processes that share the work, all of which make the same
-        calls; the values do not depend on how many they are, and rank 0 has them.
+        seed: of everything that is drawn here. load_network: gives the network whose features are compared; DataError
+        where it cannot. cache: a folder; None: nothing is kept on disk. batch: even, so that pairs stay together.
+        world: the processes that share the work, all of which make the same calls; the values do not depend on how many
+        they are, and rank 0 has them. note: takes lines on what goes wrong but costs only time.
         """
         assert batch % 2 == 0, "pairs of images stay together"
         self._world = world or World()
         specs = [parse(name) if isinstance(name, str) else name for name in names]
         self._specs = list(dict.fromkeys(specs))  # a name given twice is measured once
-        self._real, self._real_count = real, real_count
-        self._seed, self._fingerprint, self._batch = seed, data_fingerprint, batch
-        self._families = Families(seed, torch.device(device), weights)
-        self._resolution = 0  # of the real sides that are kept
-        self._real_sides: dict[MetricSpec, _RealSide] = {}
-        self._floors: dict[tuple[MetricSpec, int], Outcome] = {}
+        self._real, self._seed, self._batch = real, seed, batch
+        device = torch.device(device)
+        self._families = Families(seed, device, load_network)
+        facts = {
+            "data": real.fingerprint,
+            "order": real.order,
+            "seed": seed,
+            "batch": batch,
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            "versions": _versions(),
+        }
+        self._sides = RealSides(self._families, real, RealCache(cache, facts, note), batch, self._world)
 
     def preflight(self, resolution: int) -> list[str]:
         """A line for each metric that cannot be measured, with the remedy; `measure` leaves those out.
@@ -79,24 +87,56 @@ class Evaluator:
 
     def result_names(self, resolution: int) -> list[str]:
         """The names of the records `measure` gives at `resolution` px."""
-        return [self._identity(spec)[0] for spec in self._measurable(resolution)]
+        return [self._name(spec, result) for spec in self._measurable(resolution) for result in spec.row.results]
 
-    def measure(self, fake: ImageDraw, resolution: int, progress: Progress | None = None) -> list[dict[str, Any]]:
+    def measure(self, fakes: Sequence[ImageDraw], resolution: int, progress: Progress = silent) -> list[dict[str, Any]]:
         """Records of all metrics that can be measured of images of `resolution` px, in the order of the names; on the
         main rank.
 
-        `fake` draws images that are independent of one another, labels included. DataError when a value is not finite.
+        Each of `fakes` draws a set of images of one generator that are independent of one another, labels included. Of
+        several sets the value is the mean, with a 95 % interval. DataError when a value is not finite.
         """
-        tell = progress or (lambda line: None)
         specs = self._measurable(resolution)
-        self._prepare_real_sides(specs, resolution, tell)
-        spans = {spec: self._span(spec, resolution, "fake", first=0) for spec in specs}
-        self._gather(fake, list(spans.values()), f"generated images at {resolution} px", tell)
+        self._sides.prepare(specs, resolution, progress)
+        sets = [self._measure_set(fake, specs, resolution, progress) for fake in fakes]
+        if not self._world.is_main:
+            return []
+        return [
+            self._record(spec, result, resolution, [measured[spec] for measured in sets])
+            for spec in specs
+            for result in spec.row.results
+        ]
 
-        def records() -> list[dict[str, Any]]:
-            return [self._record(spec, resolution, spans.pop(spec), tell) for spec in specs if self._world.is_main]
+    def _measure_set(
+        self, fake: ImageDraw, specs: Sequence[MetricSpec], resolution: int, progress: Progress
+    ) -> dict[MetricSpec, _Measured]:
+        """On the main rank."""
+        spans = self._spans(specs, resolution)
+        what = f"generated images at {resolution} px"
+        gather(fake, list(set(spans.values())), self._batch, self._world, partial(progress, what))
 
-        return on_every_rank(records, self._world)[0]
+        def compare() -> dict[MetricSpec, _Measured]:
+            return {spec: self._measured(spec, spans.pop(spec), progress) for spec in specs if self._world.is_main}
+
+        return on_every_rank(compare, self._world)[0]
+
+    def _spans(self, specs: Sequence[MetricSpec], resolution: int) -> dict[MetricSpec, Span]:
+        """Families that look at an image alike share a span, as long as the largest of them needs."""
+        spans: dict[Any, Span] = {}
+        for spec in sorted(specs, key=lambda spec: -spec.images):
+            family = self._families[spec.family]
+            key = spec if family.view is None else family.view
+            if key not in spans:
+                spans[key] = Span(family.gather(resolution, spec.images, "fake"), 0, spec.images)
+        return {spec: spans[self._families[spec.family].view or spec] for spec in specs}
+
+    def _measured(self, spec: MetricSpec, span: Span, progress: Progress) -> _Measured:
+        progress(f"{spec.name}: comparing generated images", 0, 0)
+        began = time.perf_counter()
+        family = self._families[spec.family]
+        summary = family.summary(span.kept, slice(0, spec.images))
+        outcomes = family.compare(self._sides.summary(spec), summary)
+        return _Measured(outcomes, span.seconds + time.perf_counter() - began)
 
     def _measurable(self, resolution: int) -> list[MetricSpec]:
         return [spec for spec, obstacle in self._obstacles(resolution).items() if obstacle is None]
@@ -112,102 +152,54 @@ class Evaluator:
 
     def _obstacle(self, spec: MetricSpec) -> str | None:
         """Why the metric cannot be measured, with the remedy; None when it can."""
-        if spec.row.needs_real and self._real_count < spec.images:
-            fitting = self._real_count // spec.row.k
+        if spec.row.needs_real and self._real.count < spec.images:
+            fitting = self._real.count // spec.row.k
             remedy = f"ask for {spec.family}{fitting}k" if fitting else "prepare more images"
-            return f"it compares with {spec.images} real images and there are {self._real_count}; {remedy}"
+            return f"it compares with {spec.images} real images and there are {self._real.count}; {remedy}"
         try:
-            if spec.row.needs_weights:
-                self._families.weights()
+            if spec.row.needs_network:
+                self._families.network()
         except DataError as error:
             return str(error)
         return None
 
-    def _prepare_real_sides(self, specs: Sequence[MetricSpec], resolution: int, tell: Progress) -> None:
-        if resolution != self._resolution:
-            self._real_sides.clear()
-            self._resolution = resolution
-        sets = {spec: self._real_sets(spec, resolution) for spec in specs if spec not in self._real_sides}
-        self._gather(
-            lambda start, count: self._real(resolution, start, count),
-            [span for spans in sets.values() for span in spans],
-            f"real images at {resolution} px",
-            tell,
-        )
-
-        def compare() -> None:
-            for spec in list(sets):
-                tell(f"{spec.name}: comparing real images at {resolution} px")
-                self._real_sides[spec] = self._real_side(spec, resolution, sets.pop(spec))  # popped: patches are large
-
-        on_every_rank(compare, self._world)
-
-    def _real_sets(self, spec: MetricSpec, resolution: int) -> list[Span]:
-        """The real images to compare with and, unless its floor is known, as many others to compare them with."""
-        if self._real_count < spec.images:
-            return []
-        sets = [self._span(spec, resolution, "real", first=0)]
-        if self._two_real_sets(spec) and (spec, resolution) not in self._floors:
-            sets.append(self._span(spec, resolution, "more real", first=spec.images))
-        return sets
-
-    def _two_real_sets(self, spec: MetricSpec) -> bool:
-        return spec.row.needs_real and self._real_count >= 2 * spec.images
-
-    def _real_side(self, spec: MetricSpec, resolution: int, sets: list[Span]) -> _RealSide:
-        summaries = [span.gathering.finish() for span in sets if self._world.is_main]
-        family = self._families[spec.family]
-        if len(summaries) == 2:
-            self._floors[spec, resolution] = family.compare(summaries[0], summaries[1])
-        elif summaries and not spec.row.needs_real:
-            self._floors[spec, resolution] = family.compare(None, summaries[0])
-        return _RealSide(summaries[0] if summaries else None, self._floors.get((spec, resolution)))
-
-    def _span(self, spec: MetricSpec, resolution: int, role: str, first: int) -> Span:
-        gathering = self._families[spec.family].gather(resolution, spec.images, role)
-        return Span(gathering, first, spec.images)
-
-    def _gather(self, draw: ImageDraw, spans: list[Span], what: str, tell: Progress) -> None:
-        if spans:
-            tell(f"drawing {max(span.first + span.images for span in spans)} {what}")
-            gather(draw, spans, self._batch, self._world)
-
-    def _record(self, spec: MetricSpec, resolution: int, fake: Span, tell: Progress) -> dict[str, Any]:
-        tell(f"{spec.name}: comparing generated images at {resolution} px")
-        began = time.perf_counter()
-        side = self._real_sides[spec]
-        outcome = self._families[spec.family].compare(side.summary, fake.gathering.finish())
-        seconds = fake.seconds + time.perf_counter() - began
-        name, sha256 = self._identity(spec)
+    def _record(self, spec: MetricSpec, result: str, resolution: int, sets: Sequence[_Measured]) -> dict[str, Any]:
+        name, floor = self._name(spec, result), self._sides.floor(spec, resolution).get(result)
+        values = [_finite(one.outcomes[result].value, f"{name} at {resolution} px") for one in sets]
         return {
             "metric": name,
-            "value": _finite(outcome.value, f"{name} at {resolution} px"),
-            "floor": _finite(side.floor.value, f"{name} of real images at {resolution} px") if side.floor else None,
+            "value": sum(values) / len(values),
+            "interval": confidence_interval(values),
+            "floor": _finite(floor.value, f"{name} of real images at {resolution} px") if floor else None,
             "resolution": resolution,
             "provenance": {
                 "count": spec.count,  # of what the family counts: images or pairs
-                "real_count": self._real_count,
+                "real_count": self._real.count,
                 "seed": self._seed,
+                "values": values,
                 "batch": self._batch,
-                "weights_sha256": sha256,
-                "data_fingerprint": self._fingerprint,
-                "details": _details(outcome, side.floor),
+                "processes": self._world.size,
+                **self._network_facts(spec),
+                "data_fingerprint": self._real.fingerprint,
+                "details": _details(sets[0].outcomes[result], floor),
                 "floor_note": self._floor_note(spec),
-                "versions": _versions(spec),
-                "seconds": round(seconds, 3),  # of drawing, gathering and comparing the generated images
+                "versions": _versions(),
+                "seconds": round(sum(one.seconds for one in sets), 3),  # shared by metrics of the same features
             },
         }
 
-    def _identity(self, spec: MetricSpec) -> tuple[str, str | None]:
-        """The name of the result, and the sha256 of the weights it was made with."""
-        if not spec.row.needs_weights:
-            return spec.name, None
-        weights = self._families.weights()
-        return result_name(spec.name.removeprefix(spec.family), weights), weights.sha256
+    def _name(self, spec: MetricSpec, result: str) -> str:
+        return result_name(spec, result, self._families.network().mark if spec.row.needs_network else "")
+
+    def _network_facts(self, spec: MetricSpec) -> dict[str, str | None]:
+        if not spec.row.needs_network:
+            return {"weights_sha256": None, "preprocessing": "none: uint8 as it is shown"}
+        network = self._families.network()
+        return {"weights_sha256": network.sha256, "preprocessing": network.preprocessing}
 
     def _floor_note(self, spec: MetricSpec) -> str:
-        if self._real_count < 2 * spec.count:
-            return f"no floor: it takes {2 * spec.count} real images and there are {self._real_count}"
+        if self._real.count < 2 * spec.count:
+            return f"no floor: it takes {2 * spec.count} real images and there are {self._real.count}"
         if not spec.row.needs_real:
             return f"the value of {spec.count} {spec.row.counts} of real images"
         return f"the first {spec.count} real images against the next {spec.count}"
@@ -225,6 +217,5 @@ def _details(outcome: Outcome, floor: Outcome | None) -> dict[str, Any]:
     return {**outcome.details, **beside}
 
 
-def _versions(spec: MetricSpec) -> dict[str, str]:
-    packages = ("torch", "numpy", *(("torch-fidelity",) if spec.row.needs_weights else ()))
-    return {package: version(package) for package in packages}
+def _versions() -> dict[str, str]:
+    return {"progan": __version__} | {name: version(name) for name in ("torch", "numpy", "torch-fidelity")}

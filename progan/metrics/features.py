@@ -1,18 +1,42 @@
-"""torch-fidelity's Inception as a function from images to features, exactly as its own FID computes them."""
+"""Networks that map images to the features in which sets are compared; Inception exactly as torch-fidelity has it."""
 
 import importlib
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
 from types import ModuleType
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from progan.metrics.precision import published_precision
+from progan.metrics.weights import Weights
 
-FEATURES = 2048
+_INCEPTION = "inception-v3-compat"
 _kept_alive: list[torch.library.Library] = []  # a declared schema lives as long as its Library object
+
+
+class Features(NamedTuple):
+    """What a network says of N images, float32 on the CPU."""
+
+    pooled: Tensor  # N x F
+    logits: Tensor  # N x C, of its classes
+
+    def part(self, images: slice) -> "Features":
+        return Features(self.pooled[images], self.logits[images])
+
+
+@dataclass(frozen=True)
+class FeatureNetwork:
+    """A function from images to features, and what a result must say of it."""
+
+    extract: Callable[[Tensor], Features]  # of uint8 N3HW
+    sha256: str  # of its weights
+    preprocessing: str  # what is done to the images before its first layer
+    mark: str  # what results are named after; "" for the published Inception weights alone
 
 
 def torch_fidelity(module: str) -> ModuleType:
@@ -40,16 +64,16 @@ def _declare_torchvision_operators() -> None:
     _kept_alive.append(library)
 
 
-def inception(tensors: dict[str, Tensor], device: torch.device) -> Callable[[Tensor], Tensor]:
-    """The function uint8 N3HW -> N x 2048, float32 on the CPU, of checked weights."""
+def inception(weights: Weights, device: torch.device) -> FeatureNetwork:
+    """The network that published values of FID, KID and the Inception score are made with, given its weights."""
     copy = io.BytesIO()
-    torch.save(tensors, copy)
+    torch.save(weights.tensors, copy)
     copy.seek(0)
     network = (
         torch_fidelity("utils")
         .create_feature_extractor(
-            "inception-v3-compat",
-            [str(FEATURES)],
+            _INCEPTION,
+            ["2048", "logits_unbiased"],
             cuda=False,
             feature_extractor_weights_path=copy,  # our own copy: the library unpickles whatever it is given
             verbose=False,
@@ -57,10 +81,13 @@ def inception(tensors: dict[str, Tensor], device: torch.device) -> Callable[[Ten
         .to(device)
     )
 
-    def features(images: Tensor) -> Tensor:
+    def extract(images: Tensor) -> Features:
         with published_precision(device):
-            (values,) = network(images.to(device))
-            result: Tensor = values.float().cpu()
-        return result
+            return Features(*(layer.float().cpu() for layer in network(images.to(device))))
 
-    return features
+    return FeatureNetwork(
+        extract=extract,
+        sha256=weights.sha256,
+        preprocessing=f"{_INCEPTION} of torch-fidelity {version('torch-fidelity')}: bilinear to 299 px as TensorFlow 1",
+        mark="" if weights.published else weights.sha256[:8],
+    )

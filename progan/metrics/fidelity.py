@@ -1,63 +1,119 @@
-"""Fréchet Inception distance (arXiv 1706.08500) by torch-fidelity's own functions, so that it equals its FID exactly.
+"""FID, KID, Inception score, precision and recall by torch-fidelity's own functions, so that they equal its values.
 
-Features are kept as float32 in sample order (50,000 take 410 MB); means and covariances are the library's, because
-sums merged in another order or precision are up to 3e-4 away from it.
+Features are kept as float32 in sample order (50,000 take 610 MB with the logits); sums merged in another order or
+precision are up to 3e-4 away from the library's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from progan.metrics.features import FEATURES, torch_fidelity
+from progan.metrics.features import FeatureNetwork, Features, torch_fidelity
 from progan.metrics.gathering import Outcome
-from progan.metrics.weights import Weights
 from progan.types import DataError
 
-Statistics = dict[str, Any]  # "mu": 2048 values, "sigma": 2048 x 2048, both NumPy
-
-
-def result_name(count: str, weights: Weights) -> str:
-    """`fid` + count with the published weights, else `fd` + count and the first 8 digits of the weights' sha256."""
-    return f"fid{count}" if weights.published else f"fd{count}-{weights.sha256[:8]}"
+VIEW = "features"
 
 
 @dataclass(frozen=True)
-class FrechetDistance:
-    """The family `fid`."""
+class FeatureFamily:
+    """A family of metrics that compares features."""
 
-    features: Callable[[Tensor], Tensor]  # uint8 N3HW -> N x 2048, float32 on the CPU
+    network: FeatureNetwork
+    summarise: Callable[[Features], Any]
+    compared: Callable[[Any, Any], dict[str, Outcome]]  # real, generated -> results by name
+    view: Hashable = VIEW
 
     def gather(self, resolution: int, images: int, role: str) -> "FeatureGathering":
-        return FeatureGathering(images, self.features)
+        return FeatureGathering(images, self.network)
 
-    def compare(self, real: Statistics, fake: Statistics) -> Outcome:
+    def summary(self, kept: Features, images: slice) -> Any:
+        return self.summarise(kept.part(images))
+
+    def compare(self, real: Any, fake: Any) -> dict[str, Outcome]:
+        return self.compared(real, fake)
+
+
+def frechet_distance(network: FeatureNetwork) -> FeatureFamily:
+    """The family `fid` (arXiv 1706.08500)."""
+
+    def statistics(features: Features) -> dict[str, Any]:
+        found: dict[str, Any] = torch_fidelity("metric_fid").fid_features_to_statistics(features.pooled)
+        return found
+
+    def compare(real: dict[str, Any], fake: dict[str, Any]) -> dict[str, Outcome]:
         metric = torch_fidelity("metric_fid")
-        return Outcome(float(metric.fid_statistics_to_metric(fake, real, False)[metric.KEY_METRIC_FID]))
+        return {"fid": Outcome(float(metric.fid_statistics_to_metric(fake, real, False)[metric.KEY_METRIC_FID]))}
+
+    return FeatureFamily(network, statistics, compare)
+
+
+def kernel_distance(network: FeatureNetwork) -> FeatureFamily:
+    """The family `kid` (arXiv 1801.01401): mean over 100 subsets of 1,000, their deviation in the details."""
+
+    def compare(real: Tensor, fake: Tensor) -> dict[str, Outcome]:
+        metric = torch_fidelity("metric_kid")
+        found = metric.kid_features_to_metric(fake, real, verbose=False)
+        return {"kid": Outcome(found[metric.KEY_METRIC_KID_MEAN], {"deviation": found[metric.KEY_METRIC_KID_STD]})}
+
+    return FeatureFamily(network, _pooled, compare)
+
+
+def inception_score(network: FeatureNetwork) -> FeatureFamily:
+    """The family `is` (arXiv 1606.03498): mean over 10 parts, their deviation in the details."""
+
+    def score(features: Features) -> Outcome:
+        metric = torch_fidelity("metric_isc")
+        found = metric.isc_features_to_metric(features.logits)
+        return Outcome(found[metric.KEY_METRIC_ISC_MEAN], {"deviation": found[metric.KEY_METRIC_ISC_STD]})
+
+    def compare(real: Outcome | None, fake: Outcome) -> dict[str, Outcome]:
+        return {"is": fake}
+
+    return FeatureFamily(network, score, compare)
+
+
+def precision_and_recall(network: FeatureNetwork) -> FeatureFamily:
+    """The family `pr` (arXiv 1904.06991): 3 nearest neighbours."""
+
+    def compare(real: Tensor, fake: Tensor) -> dict[str, Outcome]:
+        metric = torch_fidelity("metric_prc")
+        # Part by part: the whole matrix of distances between 50,000 and 50,000 would take 10 GB.
+        found = metric.prc_features_to_metric(fake, real, save_cpu_ram=True, verbose=False)
+        return {
+            "precision": Outcome(found[metric.KEY_METRIC_PRECISION]),
+            "recall": Outcome(found[metric.KEY_METRIC_RECALL]),
+        }
+
+    return FeatureFamily(network, _pooled, compare)
+
+
+def _pooled(features: Features) -> Tensor:
+    return features.pooled
 
 
 class FeatureGathering:
     """Features of a set of images in sample order."""
 
-    def __init__(self, images: int, features: Callable[[Tensor], Tensor]) -> None:
-        self._extract = features
-        self._features = torch.empty(images, FEATURES)
-        self._kept = 0
+    def __init__(self, images: int, network: FeatureNetwork) -> None:
+        self._images, self._network = images, network
+        self._kept: list[Features] = []
 
-    def extract(self, first: int, images: Tensor) -> Tensor:
-        """images: uint8 N3HW -> N x 2048."""
-        return self._extract(images)
+    def extract(self, first: int, images: Tensor) -> Features:
+        """images: uint8 N3HW."""
+        return self._network.extract(images)
 
-    def keep(self, first: int, extracted: Tensor) -> None:
-        self._features[first : first + len(extracted)] = extracted
-        self._kept += len(extracted)
+    def keep(self, first: int, extracted: Features) -> None:
+        self._kept.append(extracted)
 
-    def finish(self) -> Statistics:
-        """DataError for features that are not finite: their eigenvalues would not exist."""
-        assert self._kept == len(self._features)
-        if not bool(self._features.isfinite().all()):
-            raise DataError("fid: an Inception feature is not finite; check the weights file")
-        statistics: Statistics = torch_fidelity("metric_fid").fid_features_to_statistics(self._features)
-        return statistics
+    def finish(self) -> Features:
+        """DataError for features that are not finite: no distance between them exists."""
+        found = Features(*(torch.cat(layer) for layer in zip(*self._kept, strict=True)))
+        self._kept.clear()
+        assert len(found.pooled) == self._images
+        if not all(bool(layer.isfinite().all()) for layer in found):
+            raise DataError("a feature of an image is not finite; check the weights file")
+        return found

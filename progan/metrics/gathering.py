@@ -1,9 +1,9 @@
 """One pass over a sequence of images feeds every metric that wants some of them: each image is drawn once."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -15,6 +15,11 @@ from progan.distributed.world import World
 _VALUES_AT_ONCE = 2**24  # 64 MB as float32
 
 ImageDraw = Callable[[int, int], Tensor]  # (start, count) -> uint8 N3HW: images start ... start + count - 1
+Progress = Callable[[str, int, int], None]  # what is being done, how many images are, of how many; 0 of 0: no count
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """The Progress nobody sees."""
 
 
 class Gathering(Protocol):
@@ -27,7 +32,7 @@ class Gathering(Protocol):
         """Take what `extract` gave, in the order of the images."""
 
     def finish(self) -> Any:
-        """What the metric needs to know of the whole set."""
+        """All that was kept."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,22 @@ class Outcome:
 class Family(Protocol):
     """How one family of metrics is measured."""
 
+    @property
+    def view(self) -> Hashable:
+        """What it keeps of an image: families of equal view share one gathering. None: it shares with no other."""
+
     def gather(self, resolution: int, images: int, role: str) -> Gathering:
         """Begin a set of `images` images of `resolution` px; every role has random draws of its own."""
 
-    def compare(self, real: Any, fake: Any) -> Outcome:
-        """Compare what two gatherings have finished with."""
+    def summary(self, kept: Any, images: slice) -> Any:
+        """What the metric needs to know of some of the images, of what a gathering finished with. Once for each."""
+
+    def compare(self, real: Any, fake: Any) -> dict[str, Outcome]:
+        """Compare two summaries -> results by their names in METRICS. real: None where a metric needs no real images
+        and has none."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Span:
     """A gathering and its place in the sequence."""
 
@@ -57,15 +70,23 @@ class Span:
     images: int
     seconds: float = 0.0  # spent drawing and feeding its images; an image drawn for several spans counts in each
 
+    @cached_property
+    def kept(self) -> Any:
+        """What the gathering finished with, on the main rank, when all images have come by."""
+        return self.gathering.finish()
+
     def overlap(self, start: int, count: int) -> slice:
         """Which images of the batch start ... start + count - 1 belong to this span; empty if none do."""
         return slice(max(0, self.first - start), max(0, min(count, self.first + self.images - start)))
 
 
-def gather(draw: ImageDraw, spans: Sequence[Span], batch: int, world: World) -> None:
+def gather(
+    draw: ImageDraw, spans: Sequence[Span], batch: int, world: World, arrived: Callable[[int, int], None]
+) -> None:
     """Draw the sequence in batches of `batch` as far as any span reaches; the main rank's gatherings keep all of it.
 
     The ranks draw and look at one batch after the other in turn. So the result does not depend on how many they are.
+    `arrived` is told how many images have been looked at, and of how many.
     """
     end = max((span.first + span.images for span in spans), default=0)
     for round_ in range(0, end, batch * world.size):
@@ -75,6 +96,7 @@ def gather(draw: ImageDraw, spans: Sequence[Span], batch: int, world: World) -> 
         for rank, seen in enumerate(to_main_rank(looked, world)):
             for span, found in zip(spans, seen, strict=False):
                 _keep(span, found, round_ + rank * batch)
+        arrived(min(end, round_ + batch * world.size), end)
 
 
 def feed(gathering: Gathering, images: Tensor, batch: int = 64) -> None:

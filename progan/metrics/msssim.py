@@ -11,6 +11,7 @@ Where an image at a scale is smaller than the window, the window shrinks to the 
 scales do not exist. Compare values of one resolution only.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import torch
@@ -71,15 +72,20 @@ class MultiScaleSimilarity:
     """The family `msssim`: images 2n and 2n + 1 of a sequence are a pair, so the sequence must be in random order."""
 
     device: torch.device
+    view: Hashable = "pairs"
 
     def gather(self, resolution: int, images: int, role: str) -> "PairGathering":
         if resolution < SMALLEST:
             raise DataError(f"msssim at {resolution} px: five scales need {SMALLEST} px; measure a later snapshot")
         return PairGathering(self.device)
 
-    def compare(self, real: float | None, fake: float) -> Outcome:
+    def summary(self, kept: Tensor, images: slice) -> float:
+        """The mean over the pairs."""
+        return float(kept[images.start // 2 : images.stop // 2].mean())
+
+    def compare(self, real: float | None, fake: float) -> dict[str, Outcome]:
         """The value is the generated pairs' own; the real pairs' value stands beside it as the floor."""
-        return Outcome(fake)
+        return {"msssim": Outcome(fake)}
 
 
 class PairGathering:
@@ -99,6 +105,6 @@ class PairGathering:
     def keep(self, first: int, extracted: Tensor) -> None:
         self._similarities.append(extracted)
 
-    def finish(self) -> float:
-        """The mean over the pairs."""
-        return float(torch.cat(self._similarities).mean())
+    def finish(self) -> Tensor:
+        """The similarity of each pair, float64."""
+        return torch.cat(self._similarities)

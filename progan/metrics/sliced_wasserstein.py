@@ -9,6 +9,7 @@ Memory: 75 kB an image and level for each of the two sets, so 16,384 images take
 32 px, 4 at 128 px, 7 at 1024 px. Projections are made a few directions at a time and add at most 0.5 GB.
 """
 
+from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ REPEATS = 4
 DIRECTIONS = 128  # a repeat
 _TAPS = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 _PROJECTIONS_AT_ONCE = 2**25  # numbers: 128 MB for each set
+_PATCHES_AT_ONCE = 2**16  # 77 MB in double precision
 
 
 def level_resolutions(resolution: int) -> list[int]:
@@ -88,17 +90,26 @@ class SlicedWasserstein:
 
     seed: int
     device: torch.device
+    view: Hashable = None  # the patches of a set are normalised together, and too large to be kept twice
 
     def gather(self, resolution: int, images: int, role: str) -> "PatchGathering":
         return PatchGathering(resolution, images, self.seed, f"metrics/swd/patches/{role}", self.device)
 
-    def compare(self, real: dict[int, Tensor], fake: dict[int, Tensor]) -> Outcome:
-        """Both as PatchGathering.finish gives them, of equally many images."""
+    def summary(self, kept: dict[int, Tensor], images: slice) -> dict[int, Tensor]:
+        """Level -> descriptors, float32 (images * 128) x 147, each colour channel of mean 0 and deviation 1.
+
+        `kept` is normalised in place.
+        """
+        patches = slice(images.start * PATCHES_PER_IMAGE, images.stop * PATCHES_PER_IMAGE)
+        return {level: normalised(of_all[patches]).flatten(1) for level, of_all in kept.items()}
+
+    def compare(self, real: dict[int, Tensor], fake: dict[int, Tensor]) -> dict[str, Outcome]:
+        """Both of equally many images."""
         distances = {
             level: 1e3 * patch_distance(real[level], fake[level], self.seed, level, self.device) for level in real
         }
         average = sum(distances.values()) / len(distances)
-        return Outcome(average, {"levels": {str(level): distance for level, distance in distances.items()}})
+        return {"swd": Outcome(average, {"levels": {str(level): distance for level, distance in distances.items()}})}
 
 
 class PatchGathering:
@@ -109,7 +120,6 @@ class PatchGathering:
         self._seed, self._stream, self._device = seed, stream, device
         shape = (images * PATCHES_PER_IMAGE, 3, PATCH * PATCH)
         self._patches = {level: torch.empty(shape) for level in self._resolutions}
-        self._sums = {level: torch.zeros(2, 3, dtype=torch.float64) for level in self._resolutions}
         self._kept = 0  # images
 
     def extract(self, first: int, images: Tensor) -> dict[int, Tensor]:
@@ -127,16 +137,12 @@ class PatchGathering:
     def keep(self, first: int, extracted: dict[int, Tensor]) -> None:
         for level, patches in extracted.items():
             self._patches[level][first * PATCHES_PER_IMAGE :][: len(patches)] = patches
-            exact = patches.double()
-            self._sums[level] += torch.stack((exact.sum(dim=(0, 2)), exact.square().sum(dim=(0, 2))))
         self._kept += len(next(iter(extracted.values()))) // PATCHES_PER_IMAGE
 
     def finish(self) -> dict[int, Tensor]:
-        """Level -> descriptors, float32 (images * 128) x 147, each colour channel of mean 0 and deviation 1."""
+        """Level -> patches, float32 (images * 128) x 3 x 49."""
         assert all(self._kept * PATCHES_PER_IMAGE == len(patches) for patches in self._patches.values())
-        for level, patches in self._patches.items():
-            _normalise(patches, self._sums[level] / (len(patches) * PATCH * PATCH))
-        return {level: patches.flatten(1) for level, patches in self._patches.items()}
+        return self._patches
 
     def _corners(self, first: int, count: int) -> dict[int, Tensor]:
         """Level -> the upper left corners (row, column) of the patches of these images, N x 128 x 2.
@@ -158,12 +164,15 @@ def _patches(images: Tensor, corners: Tensor) -> Tensor:
     return windows[image, :, corners[..., 0], corners[..., 1]].flatten(0, 1).flatten(2)
 
 
-def _normalise(patches: Tensor, moments: Tensor) -> None:
-    """In place. moments: 2 x 3, the mean and the mean square of each channel."""
-    mean = moments[0]
-    deviation = (moments[1] - mean.square()).clamp(min=0).sqrt()
+def normalised(patches: Tensor) -> Tensor:
+    """Each colour channel of N x 3 x 49 at mean 0 and deviation 1, in place; the moments are summed in float64."""
+    count = len(patches) * patches.shape[2]
+    some = torch.split(patches, _PATCHES_AT_ONCE)
+    mean = torch.stack([piece.double().sum(dim=(0, 2)) for piece in some]).sum(dim=0) / count
+    square = torch.stack([piece.double().square().sum(dim=(0, 2)) for piece in some]).sum(dim=0) / count
+    deviation = (square - mean.square()).clamp(min=0).sqrt()
     scale = torch.where(deviation > 0, 1 / deviation, 0.0)
-    patches.sub_(mean.float()[:, None]).mul_(scale.float()[:, None])
+    return patches.sub_(mean.float()[:, None]).mul_(scale.float()[:, None])
 
 
 def patch_distance(first: Tensor, second: Tensor, seed: int, level: int, device: torch.device) -> float:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -6,9 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from progan.metrics import MetricSpec, weights
+from progan.metrics import MetricSpec
 from progan.metrics.evaluator import Evaluator, _finite
+from progan.metrics.features import FeatureNetwork
 from progan.metrics.gathering import ImageDraw
+from progan.metrics.real_side import RealSet
 from progan.random import generator
 from progan.types import ConfigError, DataError
 
@@ -34,21 +37,19 @@ def sequence(name: str, resolution: int, contrast: float = 1.0) -> ImageDraw:
     return lambda start, count: torch.stack([image(number) for number in range(start, start + count)])
 
 
-def evaluator(real: RealImages, names: list[str | MetricSpec] | None = None, real_count: int = 48) -> Evaluator:
-    return Evaluator(
-        [SWD, PAIRS] if names is None else names,
-        real,
-        real_count,
-        seed=1,
-        device="cpu",
-        weights=None,
-        data_fingerprint="abc",
-        batch=6,
-    )
+def no_network() -> FeatureNetwork:
+    raise DataError("weights.pth: no such file")
+
+
+def evaluator(
+    real: RealImages, names: Sequence[str | MetricSpec] = (SWD, PAIRS), real_count: int = 48, cache: Path | None = None
+) -> Evaluator:
+    real_set = RealSet(real, real_count, "abc")
+    return Evaluator(names, real_set, seed=1, device="cpu", load_network=no_network, cache=cache, batch=6)
 
 
 def test_every_metric_gives_a_record_that_can_be_appended() -> None:
-    swd, pairs = evaluator(RealImages()).measure(sequence("fake", 32, contrast=0.5), 32)
+    swd, pairs = evaluator(RealImages()).measure([sequence("fake", 32, contrast=0.5)], 32)
     json.dumps([swd, pairs], allow_nan=False)
     assert (swd["metric"], swd["resolution"], pairs["metric"]) == ("swd24", 32, "msssim10")
     assert 0 < swd["floor"] < swd["value"]
@@ -62,7 +63,7 @@ def test_every_metric_gives_a_record_that_can_be_appended() -> None:
 
 def test_measuring_twice_gives_the_same_values() -> None:
     def values() -> list[tuple[float, float, object]]:
-        records = evaluator(RealImages()).measure(sequence("fake", 32), 32)
+        records = evaluator(RealImages()).measure([sequence("fake", 32)], 32)
         return [(record["value"], record["floor"], record["provenance"]["details"]) for record in records]
 
     assert values() == values()
@@ -71,18 +72,18 @@ def test_measuring_twice_gives_the_same_values() -> None:
 def test_the_real_side_is_measured_once_for_a_resolution() -> None:
     real = RealImages()
     measuring = evaluator(real)
-    first = measuring.measure(sequence("fake", 16), 16)
+    first = measuring.measure([sequence("fake", 16)], 16)
     asked = len(real.asked)
-    assert measuring.measure(sequence("fake", 16), 16)[0]["value"] == first[0]["value"]
+    assert measuring.measure([sequence("fake", 16)], 16)[0]["value"] == first[0]["value"]
     assert len(real.asked) == asked
-    measuring.measure(sequence("fake", 32), 32)
+    measuring.measure([sequence("fake", 32)], 32)
     assert {resolution for resolution, _, _ in real.asked[asked:]} == {32}
 
 
 def test_a_floor_outlives_a_change_of_resolution() -> None:
     real = RealImages()
     measuring = evaluator(real, [SWD])
-    floors = [measuring.measure(sequence("fake", size), size)[0]["floor"] for size in (16, 32, 16)]
+    floors = [measuring.measure([sequence("fake", size)], size)[0]["floor"] for size in (16, 32, 16)]
     assert floors[0] == floors[2]
     assert max(start + count for size, start, count in real.asked[-4:] if size == 16) == 24
 
@@ -94,16 +95,16 @@ def test_images_are_drawn_once_for_all_metrics() -> None:
         drawn.extend(range(start, start + count))
         return sequence("fake", 16)(start, count)
 
-    evaluator(RealImages()).measure(fake, 16)
+    evaluator(RealImages()).measure([fake], 16)
     assert drawn == list(range(24))
 
 
 def test_without_twice_the_real_images_there_is_no_floor_and_a_reason() -> None:
-    swd, pairs = evaluator(RealImages(), real_count=30).measure(sequence("fake", 16), 16)
+    swd, pairs = evaluator(RealImages(), real_count=30).measure([sequence("fake", 16)], 16)
     assert swd["floor"] is None
     assert "48 real images and there are 30" in swd["provenance"]["floor_note"]
     assert pairs["floor"] is not None
-    (pairs,) = evaluator(RealImages(), [PAIRS], real_count=0).measure(sequence("fake", 16), 16)
+    (pairs,) = evaluator(RealImages(), [PAIRS], real_count=0).measure([sequence("fake", 16)], 16)
     assert pairs["floor"] is None
 
 
@@ -112,26 +113,19 @@ def test_too_few_real_images_are_told_beforehand_and_the_metric_is_left_out() ->
     (line,) = measuring.preflight(32)
     assert line.startswith("swd16k: left out")
     assert "ask for swd4k" in line
-    assert [record["metric"] for record in measuring.measure(sequence("fake", 16), 16)] == ["msssim10"]
+    assert [record["metric"] for record in measuring.measure([sequence("fake", 16)], 16)] == ["msssim10"]
 
 
-def test_missing_weights_are_told_beforehand_and_fid_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(weights.VARIABLE, raising=False)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(weights, "URL", (tmp_path / "absent.pth").as_uri())
+def test_a_missing_network_is_told_beforehand_and_what_needs_it_is_left_out() -> None:
     measuring = evaluator(RealImages(), ["fid1k", SWD], real_count=2000)
-    (line,) = measuring.preflight(32)
-    assert line.startswith("fid1k: left out")
-    assert weights.VARIABLE in line
-    assert [record["metric"] for record in measuring.measure(sequence("fake", 16), 16)] == ["swd24"]
+    assert measuring.preflight(32) == ["fid1k: left out: weights.pth: no such file"]
+    assert [record["metric"] for record in measuring.measure([sequence("fake", 16)], 16)] == ["swd24"]
 
 
 def test_a_resolution_too_small_for_a_metric_leaves_it_out_without_a_line() -> None:
     measuring = evaluator(RealImages())
     assert measuring.preflight(8) == []
-    assert measuring.measure(sequence("fake", 8), 8) == []
+    assert measuring.measure([sequence("fake", 8)], 8) == []
 
 
 def test_a_name_that_is_no_metric_is_refused_at_once() -> None:
@@ -140,15 +134,42 @@ def test_a_name_that_is_no_metric_is_refused_at_once() -> None:
 
 
 def test_a_name_given_twice_is_measured_once() -> None:
-    assert len(evaluator(RealImages(), [SWD, SWD]).measure(sequence("fake", 16), 16)) == 1
+    assert len(evaluator(RealImages(), [SWD, SWD]).measure([sequence("fake", 16)], 16)) == 1
 
 
-def test_progress_is_told_in_lines() -> None:
-    lines: list[str] = []
-    evaluator(RealImages()).measure(sequence("fake", 16), 16, lines.append)
-    assert lines[0] == "drawing 48 real images at 16 px"
-    assert "drawing 24 generated images at 16 px" in lines
-    assert lines[-1] == "msssim10: comparing generated images at 16 px"
+def test_progress_tells_what_is_drawn_and_compared() -> None:
+    told: list[tuple[str, int, int]] = []
+    evaluator(RealImages()).measure([sequence("fake", 16)], 16, lambda *what: told.append(what))
+    assert told[0] == ("real images at 16 px", 6, 48)
+    assert ("generated images at 16 px", 24, 24) in told
+    assert told[-1] == ("msssim10: comparing generated images", 0, 0)
+
+
+def test_several_sets_of_images_give_their_mean_and_an_interval() -> None:
+    measuring = evaluator(RealImages(), [SWD])
+    draws = [sequence(f"fake {number}", 16) for number in range(3)]
+    apart = [measuring.measure([draw], 16)[0] for draw in draws]
+    (together,) = measuring.measure(draws, 16)
+    values = [record["value"] for record in apart]
+    assert together["provenance"]["values"] == values
+    assert together["value"] == pytest.approx(sum(values) / 3)
+    low, high = together["interval"]
+    # Student's t of two degrees of freedom, 95 %.
+    assert high - together["value"] == pytest.approx(4.303 * torch.tensor(values).std().item() / 3**0.5, rel=1e-4)
+    assert low + high == pytest.approx(2 * together["value"])
+    assert apart[0]["interval"] is None
+
+
+def test_the_floor_is_kept_on_disk_for_the_same_data_only(tmp_path: Path) -> None:
+    first = evaluator(RealImages(), [SWD], cache=tmp_path).measure([sequence("fake", 16)], 16)
+    real = RealImages()
+    again = evaluator(real, [SWD], cache=tmp_path).measure([sequence("fake", 16)], 16)
+    assert (again[0]["value"], again[0]["floor"]) == (first[0]["value"], first[0]["floor"])
+    assert again[0]["provenance"]["details"] == first[0]["provenance"]["details"]
+    assert max(start + count for _, start, count in real.asked) == 24  # of 48, which the floor takes
+    other = RealImages()
+    Evaluator([SWD], RealSet(other, 48, "abcd"), 1, "cpu", no_network, tmp_path, 6).measure([sequence("fake", 16)], 16)
+    assert max(start + count for _, start, count in other.asked) == 48
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

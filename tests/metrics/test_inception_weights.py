@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from progan.metrics import weights
-from progan.metrics.fidelity import result_name
 from progan.metrics.weights import VARIABLE, Weights, load_weights
 from progan.types import DataError
 
@@ -103,8 +102,8 @@ def test_a_damaged_file_is_refused(unpublished_weights: Path, tmp_path: Path) ->
         load_weights(file)
 
 
-def test_only_the_published_weights_give_a_fid(tmp_path: Path) -> None:
+def test_only_the_published_weights_are_taken_for_them(tmp_path: Path) -> None:
     published = Weights(tmp_path, "6726825d" + 56 * "0", {})
     other = Weights(tmp_path, "0123abcd" + 56 * "0", {})
-    assert result_name("50k", published) == "fid50k"
-    assert result_name("50k", other) == "fd50k-0123abcd"
+    assert published.published
+    assert not other.published

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from progan.metrics import METRICS, MetricSpec, describe, known, parse
+from progan.metrics import METRICS, MetricSpec, describe, known, parse, result_name
 from progan.types import ConfigError
 
 
@@ -32,17 +32,20 @@ def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
     assert "\n" not in str(refusal.value)
 
 
-def test_every_requestable_family_can_be_asked_for_by_its_example() -> None:
+def test_every_family_can_be_asked_for_by_its_example_and_its_results_are_known() -> None:
     assert METRICS
     for family, row in METRICS.items():
-        assert describe(row.example) is row
-        if row.requestable:
-            assert parse(row.example).family == family
+        spec = parse(row.example)
+        assert spec.family == family
+        for result, meaning in row.results.items():
+            assert describe(result_name(spec, result, "")) is meaning
+            assert "not comparable" in describe(result_name(spec, result, "0123abcd")).title
 
 
-def test_a_result_with_other_weights_is_not_described_as_fid() -> None:
-    assert describe("fd10k-0123abcd") is METRICS["fd"]
-    assert describe("fid10k") is METRICS["fid"]
+def test_a_result_with_other_weights_is_not_called_fid() -> None:
+    assert result_name(parse("fid10k"), "fid", "0123abcd") == "fd10k-0123abcd"
+    assert result_name(parse("pr10k"), "recall", "faces") == "recall10k-faces"
+    assert describe("fid10k") is METRICS["fid"].results["fid"]
     with pytest.raises(ConfigError):
         describe("accuracy")
 
