@@ -262,6 +262,20 @@ def sample(
 
 
 @app.command()
+def neighbours(
+    run: Run,
+    snapshot: Annotated[Path | None, typer.Option(help="A snapshot file; default: the run's last.")] = None,
+    count: Annotated[int, typer.Option(help="How many generated images.", min=1)] = 8,
+    nearest: Annotated[int, typer.Option(help="Neighbours shown of each.", min=1, max=50)] = 5,
+) -> None:
+    """Show the training images nearest to generated ones, and say whether these are copies; see RUN/neighbours."""
+    with user_errors():
+        from pipelines.neighbours import neighbours as stage
+
+        stage(run, snapshot, count, nearest)
+
+
+@app.command()
 def report(run: Run) -> None:
     """Write RUN/report.html and RUN/report.md."""
     with user_errors():

@@ -47,6 +47,7 @@ class RunDirectory:
     samples/          grids of the same latents, named by images seen and resolution
     checkpoints/      training state
     snapshots/        what inference needs
+    neighbours/       the training images nearest to generated ones, as pictures and as facts
     tensorboard/      the same curves as events
     report.html/.md   made from the files above
     """
@@ -105,6 +106,20 @@ class RunDirectory:
     def snapshots(self) -> list[Path]:
         """Snapshots, oldest first."""
         return sorted((self.root / "snapshots").glob("[0-9]*.safetensors"))
+
+    def neighbours_picture(self, images_seen: int, space: str) -> Path:
+        return self.root / "neighbours" / f"{images_seen:09d}-{space}.png"
+
+    def neighbours_pictures(self) -> list[Path]:
+        """Oldest first."""
+        return sorted((self.root / "neighbours").glob("[0-9]*.png"))
+
+    def neighbours_facts(self, images_seen: int) -> Path:
+        return self.root / "neighbours" / f"{images_seen:09d}.json"
+
+    def all_neighbours_facts(self) -> list[Path]:
+        """Oldest first."""
+        return sorted((self.root / "neighbours").glob("[0-9]*.json"))
 
     def write_config(self, config: dict[str, Any]) -> None:
         write_text(self.config, yaml.safe_dump(config, sort_keys=False))
@@ -177,6 +192,7 @@ class RunDirectory:
         for path in (self.stats, self.metrics):
             if path.exists():
                 keep_jsonl(path, lambda record: record["images_seen"] <= images_seen)
-        for path in (*self.samples(), *self.snapshots(), *self.checkpoints()):
+        neighbours = (*self.neighbours_pictures(), *self.all_neighbours_facts())
+        for path in (*self.samples(), *self.snapshots(), *self.checkpoints(), *neighbours):
             if seen_by(path) > images_seen:
                 path.unlink()

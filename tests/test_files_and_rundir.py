@@ -55,7 +55,8 @@ def test_rewind_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
     for seen in (100, 200, 300):
         run.append_stats({"images_seen": seen})
         run.append_metric({"images_seen": seen, "metric": "x"})
-        for path in (run.sample(seen, 4), run.snapshot(seen), run.checkpoint(seen)):
+        neighbours = run.neighbours_picture(seen, "pixels"), run.neighbours_facts(seen)
+        for path in (run.sample(seen, 4), run.snapshot(seen), run.checkpoint(seen), *neighbours):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(b"")
     run.rewind(200)
@@ -64,6 +65,8 @@ def test_rewind_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
     assert run.samples() == [run.sample(100, 4), run.sample(200, 4)]
     assert run.checkpoints() == [run.checkpoint(100), run.checkpoint(200)]
     assert run.snapshots() == [run.snapshot(100), run.snapshot(200)]
+    assert run.neighbours_pictures() == [run.neighbours_picture(seen, "pixels") for seen in (100, 200)]
+    assert run.all_neighbours_facts() == [run.neighbours_facts(100), run.neighbours_facts(200)]
 
 
 def test_two_trainings_cannot_hold_one_run(tmp_path: Path) -> None:

@@ -155,14 +155,21 @@ class Loader:
 
         Every image comes once; DataError if the set has fewer than start + count.
         """
+        return self.numbered_images(resolution, start, count)[0]
+
+    def numbered_images(self, resolution: int, start: int, count: int) -> tuple[Tensor, Tensor]:
+        """The same, and the images' numbers in the set: int64 N."""
         total = self._manifest.count
         if start < 0 or start + count > total:
             name = self._manifest.place.describe()
             raise DataError(f"{name}: images {start} to {start + count} of a set of {total}; ask fewer")
         if self._stream is not None:
-            return torch.from_numpy(self._stream.images(resolution, start, count)).permute(0, 3, 1, 2)
-        rows = self._metric_order.rows(np.arange(start, start + count))
-        return self._finished(resolution, self._begun(resolution, rows))[0].permute(0, 3, 1, 2)
+            pixels, numbers = self._stream.numbered_images(resolution, start, count)
+            images = torch.from_numpy(pixels)
+        else:
+            rows = self._metric_order.rows(np.arange(start, start + count))
+            images, numbers = self._finished(resolution, self._begun(resolution, rows))
+        return images.permute(0, 3, 1, 2), torch.from_numpy(numbers)
 
     def close(self) -> None:
         """Stop reading ahead and let go of files and memory."""

@@ -88,6 +88,10 @@ class StreamReader:
 
         Every image comes once; DataError if the set has fewer than start + count.
         """
+        return self.numbered_images(resolution, start, count)[0]
+
+    def numbered_images(self, resolution: int, start: int, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The same, and the images' numbers in the set."""
         total = self._manifest.count
         if start < 0 or start + count > total:
             name = self._manifest.place.describe()
@@ -95,7 +99,7 @@ class StreamReader:
         with self._measuring.lock:
             (walk,) = self._measuring.at(resolution, lambda: [self._metric_walk(resolution)])
             taken = [walk.take(place) for place in range(start, start + count)]
-        return self._decoded(resolution, taken)[0]
+        return self._decoded(resolution, taken)
 
     def close(self) -> None:
         """Let go of the shards in memory and end the reading ahead; the reader can be used again."""
