@@ -48,7 +48,7 @@ class RunDirectory:
     checkpoints/      training state
     snapshots/        what inference needs
     tensorboard/      the same curves as events
-    report.html/.md   made from the files above
+    report.html/.md/.json   made from the files above
     """
 
     root: Path
@@ -84,6 +84,10 @@ class RunDirectory:
     @property
     def report_markdown(self) -> Path:
         return self.root / "report.md"
+
+    @property
+    def report_json(self) -> Path:
+        return self.root / "report.json"
 
     def sample(self, images_seen: int, resolution: int) -> Path:
         return self.root / "samples" / f"{images_seen:09d}-{resolution:04d}px.png"
