@@ -136,7 +136,7 @@ def read_run(run: RunDirectory) -> RunRecord:
 def _read(path: Path, reader: Callable[[], T]) -> T:
     try:
         return reader()
-    except (json.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read ({reason}); restore it or remove the broken part") from error
 

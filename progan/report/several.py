@@ -17,7 +17,7 @@ from progan.report.one import PLAYERS, speed_figures
 from progan.report.overlays import loss_overlay, metric_overlay, style
 from progan.report.page import write_pages
 from progan.report.pictures import whole_grid
-from progan.report.records import PhaseFact
+from progan.report.records import PhaseFact, RunRecord
 from progan.report.speed import Speed
 from progan.report.summary import SCHEMA, summary
 from progan.report.wording import NOTHING, count, duration, memory, number, short_hash
@@ -51,7 +51,6 @@ def _content(accounts: list[Account], rows: list[Contest], settings: dict[str, l
         "metric_figures": _metric_figures(accounts, rows),
         "loss_figures": _loss_figures(accounts),
         "lone_terms": [term for term, times in _terms(accounts).items() if times == 1],
-        "shared_phases": bool(_shared_phases(accounts)),
         "grids": [whole_grid(one[0], GRID_WIDTH) if one else None for one in latest],
         "speed": _speed_rows(accounts),
         "speed_figures": speed_figures(accounts),
@@ -62,32 +61,41 @@ def _content(accounts: list[Account], rows: list[Contest], settings: dict[str, l
 def _state(account: Account) -> tuple[str, ...]:
     """Images seen, resolution, time, device, data."""
     record = account.record
-    environment, data = record.facts.get("environment", {}), record.facts.get("data", {})
     last = record.ticks[-1] if record.ticks else None
     return (
         count(record.images_seen) + (f" of {count(record.total)}" if record.total else ""),
         f"{last.resolution} px" if last else NOTHING,
         duration(last.elapsed_seconds) if last else NOTHING,
-        str(environment.get("device", NOTHING)),
-        short_hash(data.get("fingerprint")),
+        str(_fact(record, "environment", "device") or NOTHING),
+        short_hash(_fact(record, "data", "fingerprint")),
     )
 
 
+def _fact(record: RunRecord, section: str, name: str) -> Any:
+    """None where the run has not recorded it."""
+    facts = record.facts.get(section)
+    return facts.get(name) if isinstance(facts, dict) else None
+
+
 def _metric_figures(accounts: list[Account], rows: list[Contest]) -> list[Drawing]:
-    phases, drawn = _shared_phases(accounts), []
+    drawn = []
     for row in rows:
         curves = [entry.headline if entry else None for entry in row.entries]
-        if any(one and one.series for one in curves):
-            until = max(account.until for account, one in zip(accounts, curves, strict=True) if one)
-            drawn.append(Drawing(row.metric, row.title, metric_overlay(row.metric, curves, phases, until)))
+        shown = [account for account, one in zip(accounts, curves, strict=True) if one and one.series]
+        if shown:
+            until = max(account.until for account in shown)
+            svg = metric_overlay(row.metric, curves, _shared_phases(shown), until)
+            drawn.append(Drawing(row.metric, row.title, svg))
     return drawn
 
 
 def _loss_figures(accounts: list[Account]) -> list[Drawing]:
     records = [account.record for account in accounts]
-    phases = _shared_phases(accounts)
-    shared = [term for term, times in _terms(accounts).items() if times > 1]
-    return [Drawing(term, "", loss_overlay(term, records, phases)) for term in shared]
+    drawn = []
+    for term in (term for term, times in _terms(accounts).items() if times > 1):
+        shown = [account for account in accounts if any(term in tick.losses for tick in account.record.ticks)]
+        drawn.append(Drawing(term, "", loss_overlay(term, records, _shared_phases(shown))))
+    return drawn
 
 
 def _terms(accounts: list[Account]) -> Counter[str]:

@@ -73,9 +73,9 @@ def test_markdown_holds_the_same_table(page_path: Path) -> None:
     lines = page_path.with_suffix(".md").read_text(encoding="utf-8").splitlines()
     [row] = [line for line in lines if line.startswith("| swd2k")]
     assert "12.35 at 2 kimg, 8 px" in row
-    assert "**6** (best) at 2 kimg, 8 px; best 6 at 2 kimg; real images 4.062" in row
+    assert "**6** (best run) at 2 kimg, 8 px; its best 6 at 2 kimg; real images 4.062" in row
     assert lines[lines.index(row) - 1].startswith("|---|")
-    assert "![2 kimg](../a/run/samples/000002000-0008px.png)" in lines
+    assert "![Samples of a/run](../a/run/samples/000002000-0008px.png)" in lines
 
 
 def _contest(*values: dict[str, Any]) -> Contest:

@@ -128,7 +128,10 @@ def test_a_run_without_metrics_or_samples_gets_its_curves(tmp_path: Path) -> Non
     assert "No sample grids have been saved yet." in page.text
 
 
-@pytest.mark.parametrize(("name", "content"), [("stats.jsonl", "{]\n"), ("metrics.jsonl", '{"metric": "swd2k"}\n')])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("stats.jsonl", "{]\n"), ("metrics.jsonl", '{"metric": "swd2k"}\n'), ("status.json", '{"state": "lost"}\n')],
+)
 def test_a_broken_file_is_named_in_one_line(tmp_path: Path, name: str, content: str) -> None:
     run = started_run(tmp_path / "run")
     (run.root / name).write_text(content)
