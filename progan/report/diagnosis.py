@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from progan.metrics import METRICS
 from progan.report.balance import balance
-from progan.report.finding import Finding, Limits, unmeasured
+from progan.report.finding import Finding, Limits, State, unmeasured
 from progan.report.headline import SLIP, Headline
 from progan.report.records import Neighbours, RunRecord
 from progan.report.wording import kimg, number
@@ -23,9 +23,13 @@ BINS = Limits(watch=0.75, bad=0.9)
 SLIPPED = Limits(watch=SLIP, bad=0.5)
 # The last value over that of the untrained generator: at 1 nothing has been learnt.
 LEARNT = Limits(watch=0.9, bad=1.0)
-# Where the usual distance of generated images to the training images lies among the distances of real images that
-# were not trained on: near 50 in a healthy run, near 0 where generated images are copies.
-NEARNESS = Limits(watch=10.0, bad=2.0)
+# What the search for nearest neighbours can find, the worst first. Blurred images are near many real ones and copies of
+# none, so being near is no failure.
+MEMORISATION: dict[str, tuple[State, str]] = {
+    "copies": ("bad", "generated images are copies: far nearer to one training image than real images are to another"),
+    "near": ("fine", "generated images are near many training images, as blurred ones are, and copies of none"),
+    "distinct": ("fine", "generated images are no nearer to training images than these are to one another"),
+}
 
 
 @dataclass(frozen=True)
@@ -101,19 +105,16 @@ def _unasked(name: str, measure: str, family: str) -> Finding:
 
 
 def _memorisation(neighbours: Neighbours | None) -> Finding:
-    name, measure = "Memorisation", "percentile of the distance to the nearest training image"
+    name, measure = "Memorisation", "share of training images nearer to another one than generated images, in percent"
     facts = {} if neighbours is None else neighbours.facts
-    found = {space: one["percentile"] for space, one in facts.items() if _is_number(one.get("percentile"))}
-    if not found:
+    verdicts = {str(one.get("verdict")): space for space, one in facts.items()}
+    worst = next((verdict for verdict in MEMORISATION if verdict in verdicts), None)
+    if worst is None:
         return unmeasured(name, measure, "Not measured: progan neighbours RUN does it.")
-    nearest = min(found, key=lambda space: found[space])
-    said = str(facts[nearest].get("verdict", "")).strip().rstrip(".")
-    sentence = f"Nearest training images by {nearest}: {said or f'percentile {number(found[nearest])}'}."
-    return Finding(name, measure, found[nearest], NEARNESS, NEARNESS.judge(found[nearest]), sentence)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    state, sentence = MEMORISATION[worst]
+    percentile = facts[verdicts[worst]].get("percentile")
+    value = float(percentile) if isinstance(percentile, int | float) else None
+    return Finding(name, measure, value, None, state, f"By {verdicts[worst]} {sentence}.")
 
 
 def _learning(found: Sequence[Headline]) -> Finding:

@@ -81,7 +81,7 @@ class Neighbours:
 
     images_seen: int  # by the generator that drew them
     pictures: dict[str, Sample]  # by space, one of SPACES
-    facts: dict[str, dict[str, Any]]  # by space: verdict (a word or sentence), percentile, median; any may be absent
+    facts: dict[str, dict[str, Any]]  # by space: verdict, percentile, ...; any may be absent
 
 
 @dataclass(frozen=True)

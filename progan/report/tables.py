@@ -102,7 +102,9 @@ def fact_rows(facts: Mapping[str, Any], prefix: str = "") -> Rows:
 def neighbour_facts(facts: Mapping[str, Any]) -> str:
     """The verdict of a search for nearest neighbours as a sentence, then its numbers; what is absent is left out."""
     said = str(facts.get("verdict") or "").strip().rstrip(".")
-    numbers = "; ".join(f"{name} {number(value)}" for name, value in facts.items() if isinstance(value, int | float))
+    numbers = "; ".join(
+        f"{name.replace('_', ' ')} {number(value)}" for name, value in facts.items() if isinstance(value, int | float)
+    )
     return " ".join(f"{part[0].upper()}{part[1:]}." for part in (said, numbers) if part)
 
 

@@ -154,13 +154,15 @@ def test_swings_are_counted_by_their_size() -> None:
     assert swings([1.0], 0.5) == 0
 
 
-@pytest.mark.parametrize(("percentile", "state"), [(50, "fine"), (6.0, "watch"), (0.5, "bad")])
-def test_memorised_images_are_seen_in_either_space(tmp_path: Path, percentile: float, state: str) -> None:
+@pytest.mark.parametrize(("verdict", "state"), [("distinct", "fine"), ("near", "fine"), ("copies", "bad")])
+def test_memorised_images_are_seen_in_either_space(tmp_path: Path, verdict: str, state: str) -> None:
     run = started_run(tmp_path / "run")
     draw(run.root / "neighbours" / "000001000-pixels.png", 8, 8, 0)
-    facts = {"pixels": {"percentile": 50.0}, "features": {"verdict": "as said", "percentile": percentile}, "k": 3}
+    facts = {"pixels": {"verdict": "distinct", "percentile": 50.0}, "features": {"verdict": verdict}, "k": 3}
     (run.root / "neighbours" / "000001000.json").write_text(json.dumps(facts))
-    assert _found(read_account(run).diagnosis, "Memorisation").state == state
+    diagnosis = read_account(run).diagnosis
+    assert _found(diagnosis, "Memorisation").state == state
+    assert ("copies" in diagnosis.verdict) == (state == "bad")
 
 
 def test_neighbours_without_their_facts_are_not_judged(tmp_path: Path) -> None:
