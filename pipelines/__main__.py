@@ -276,12 +276,18 @@ def neighbours(
 
 
 @app.command()
-def report(run: Run) -> None:
-    """Write RUN/report.html and RUN/report.md."""
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories; several are compared.", metavar="RUN...")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The page; default: report.html in the run, of several comparison.html in this folder."),
+    ] = None,
+) -> None:
+    """Report on a run, or compare several: a page of HTML, with Markdown and JSON beside it."""
     with user_errors():
         from pipelines.report import report as stage
 
-        stage(run)
+        stage(runs, out)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

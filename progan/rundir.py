@@ -49,7 +49,7 @@ class RunDirectory:
     snapshots/        what inference needs
     neighbours/       the training images nearest to generated ones, as pictures and as facts
     tensorboard/      the same curves as events
-    report.html/.md   made from the files above
+    report.html/.md/.json   made from the files above
     """
 
     root: Path
@@ -85,6 +85,10 @@ class RunDirectory:
     @property
     def report_markdown(self) -> Path:
         return self.root / "report.md"
+
+    @property
+    def report_json(self) -> Path:
+        return self.root / "report.json"
 
     def sample(self, images_seen: int, resolution: int) -> Path:
         return self.root / "samples" / f"{images_seen:09d}-{resolution:04d}px.png"

@@ -12,6 +12,7 @@ from progan.types import ConfigError
 Better = Literal["lower", "higher", "match"]
 
 SLIP = 0.1  # of the best value: a last value worse by more than that is worth a warning
+FAMILY = re.compile(r"[a-z]+")
 OTHER_WEIGHTS = re.compile(r"(?!fid).+-([0-9a-f]{8,64})")
 
 
@@ -31,6 +32,22 @@ class Headline:
     set_aside: int  # measurements of this metric taken in another way than the last
 
     @property
+    def family(self) -> str:
+        """The letters the name begins with: a key of METRICS, where this version knows the metric."""
+        match = FAMILY.match(self.metric)
+        return match[0] if match else ""
+
+    @property
+    def trained(self) -> bool:
+        """Whether the last measurement is of a generator that has seen images."""
+        return self.last.images_seen > 0
+
+    @property
+    def alike(self) -> tuple[Measurement, ...]:
+        """Measurements of trained snapshots at the resolution of the last."""
+        return tuple(one for one in self.series if one.resolution == self.last.resolution)
+
+    @property
     def last_to_floor(self) -> float | None:
         return _quotient(self.last.value, self.floor)
 
@@ -39,12 +56,33 @@ class Headline:
         return _quotient(self.untrained.value, self.last.value) if self.untrained else None
 
     @property
+    def slip(self) -> float | None:
+        """By how much of the best value the last is worse; 0 where their intervals overlap, None without a best."""
+        if self.best is None or self.better is None or self.best.value == 0:
+            return None
+        if overlap(self.best, self.last):
+            return 0.0
+        worse = badness(self.last, self.better, self.floor) - badness(self.best, self.better, self.floor)
+        return worse / abs(self.best.value)
+
+    @property
     def slipped(self) -> bool:
         """Whether the last snapshot is clearly worse than the best."""
-        if self.best is None or self.better is None:
-            return False
-        worse = _badness(self.last, self.better, self.floor) - _badness(self.best, self.better, self.floor)
-        return worse > SLIP * abs(self.best.value)
+        return self.slip is not None and self.slip > SLIP
+
+
+def overlap(one: Measurement, other: Measurement) -> bool:
+    """Whether the intervals of both overlap; never where one has none."""
+    if one.interval is None or other.interval is None:
+        return False
+    return one.interval[0] <= other.interval[1] and other.interval[0] <= one.interval[1]
+
+
+def badness(one: Measurement, better: Better, floor: float | None) -> float:
+    """The less, the better."""
+    if better == "match" and floor is not None:
+        return abs(one.value - floor)
+    return -one.value if better == "higher" else one.value
 
 
 def headlines(measurements: Sequence[Measurement]) -> list[Headline]:
@@ -98,13 +136,7 @@ def _counted(one: Measurement, counts: str) -> str:
 def _best(trained: list[Measurement], better: Better | None, floor: float | None) -> Measurement | None:
     if not trained or better is None or (better == "match" and floor is None):
         return None
-    return min(trained, key=lambda one: _badness(one, better, floor))
-
-
-def _badness(one: Measurement, better: Better, floor: float | None) -> float:
-    if better == "match" and floor is not None:
-        return abs(one.value - floor)
-    return -one.value if better == "higher" else one.value
+    return min(trained, key=lambda one: badness(one, better, floor))
 
 
 def _quotient(above: float, below: float | None) -> float | None:

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from progan.rundir import RunDirectory
+from progan.rundir import RunDirectory, Status, seen_by
 from progan.types import DataError
 
 T = TypeVar("T")
 SAMPLE_NAME = re.compile(r"(\d{9})-(\d{4,})px")
+SPACES = ("pixels", "features")  # in which nearest neighbours are sought
 
 
 class _Record(BaseModel):
@@ -47,6 +48,7 @@ class Measurement(_Record):
     images_seen: int  # 0: the untrained generator, grown to the final resolution
     resolution: int
     floor: float | None = None  # the same metric between two sets of real images; None where it was not measured
+    interval: tuple[float, float] | None = None  # 95 %, over several seeds whose mean `value` is; None for one seed
     provenance: dict[str, Any] = {}
 
     @property
@@ -74,6 +76,15 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """Generated images beside the training images nearest to them."""
+
+    images_seen: int  # by the generator that drew them
+    pictures: dict[str, Sample]  # by space, one of SPACES
+    facts: dict[str, dict[str, Any]]  # by space: verdict, percentile, ...; any may be absent
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """Everything the report is made of."""
 
@@ -84,6 +95,9 @@ class RunRecord:
     ticks: list[Tick]  # in the order of images seen
     measurements: list[Measurement]  # as recorded, but the last where one was measured twice
     samples: list[Sample]  # oldest first
+    status: Status | None  # None of a run that wrote none
+    walk: Sample | None  # the newest strip of interpolations
+    neighbours: Neighbours | None  # the newest
 
     @property
     def images_seen(self) -> int:
@@ -112,14 +126,17 @@ def read_run(run: RunDirectory) -> RunRecord:
         phases=_validate(run.facts, list[PhaseFact], facts.get("phases", [])),
         ticks=sorted(ticks, key=lambda tick: tick.images_seen),
         measurements=_latest(measurements),
-        samples=_samples(run),
+        samples=_named(run.samples()),
+        status=_validate(run.status, Status, _read(run.status, run.read_status)) if run.status.exists() else None,
+        walk=next(iter(_named(_walks(run))[-1:]), None),
+        neighbours=_neighbours(run, ticks),
     )
 
 
 def _read(path: Path, reader: Callable[[], T]) -> T:
     try:
         return reader()
-    except (json.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read ({reason}); restore it or remove the broken part") from error
 
@@ -139,6 +156,29 @@ def _latest(measurements: list[Measurement]) -> list[Measurement]:
     return list(unique.values())
 
 
-def _samples(run: RunDirectory) -> list[Sample]:
-    named = [(path, SAMPLE_NAME.fullmatch(path.stem)) for path in run.samples()]
+def _named(paths: list[Path]) -> list[Sample]:
+    """Those whose names tell the images seen and the resolution."""
+    named = [(path, SAMPLE_NAME.fullmatch(path.stem)) for path in paths]
     return [Sample(path, int(match[1]), int(match[2])) for path, match in named if match]
+
+
+def _walks(run: RunDirectory) -> list[Path]:
+    return sorted((run.root / "walks").glob("*.png"))
+
+
+def _neighbours(run: RunDirectory, ticks: list[Tick]) -> Neighbours | None:
+    folder = run.root / "neighbours"
+    pictures = sorted(path for space in SPACES for path in folder.glob(f"[0-9]*-{space}.png"))
+    if not pictures:
+        return None
+    seen = seen_by(pictures[-1])
+    resolution = next((tick.resolution for tick in reversed(ticks) if tick.images_seen <= seen), 0)
+    found = {path.stem.partition("-")[2]: Sample(path, seen, resolution) for path in pictures if seen_by(path) == seen}
+    return Neighbours(seen, found, _neighbour_facts(folder / f"{seen:09d}.json"))
+
+
+def _neighbour_facts(path: Path) -> dict[str, dict[str, Any]]:
+    if not path.exists():
+        return {}
+    found = _validate(path, dict[str, Any], _read(path, lambda: json.loads(path.read_text(encoding="utf-8"))))
+    return {space: found[space] for space in SPACES if isinstance(found.get(space), dict)}

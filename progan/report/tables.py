@@ -2,12 +2,13 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from progan.report.records import Measurement, PhaseFact, RunRecord, Tick
+from progan.report.records import Measurement, PhaseFact, RunRecord
+from progan.report.speed import Speed
 from progan.report.wording import NOTHING, count, duration, kimg, memory, number, short_hash
 
 MANY = 24  # entries of a list that are still written out
@@ -20,7 +21,7 @@ class Protocol:
     """One way in which one metric was measured, and how often."""
 
     metric: str
-    cells: tuple[str, ...]  # images, seed, data, weights, measured, seconds each
+    cells: tuple[str, ...]  # count, seeds, data, weights, preprocessing, processes, measured, seconds each
     details: str  # everything recorded of the last measurement, as JSON
 
 
@@ -40,6 +41,8 @@ def state_rows(record: RunRecord) -> Rows:
 
 
 def _state(record: RunRecord) -> str:
+    if record.status is not None and record.status.state == "failed":
+        return f"failed: {record.status.problem}"
     if not record.ticks:
         return "nothing trained yet"
     return "finished" if record.finished else "unfinished: where it is not running, the same command goes on"
@@ -71,26 +74,20 @@ def _phase_state(phase: PhaseFact, images_seen: int) -> str:
     return "now" if images_seen > phase.start or images_seen == phase.start == 0 else "to come"
 
 
-def speed_rows(ticks: Sequence[Tick]) -> Rows:
+def speed_rows(speeds: Iterable[Speed]) -> Rows:
     """Resolution, kimg, batch, median images/s, share of the time outside training, peak memory, time."""
-    return [_speed_row(resolution, ticks) for resolution in sorted({tick.resolution for tick in ticks})]
-
-
-def _speed_row(resolution: int, ticks: Sequence[Tick]) -> tuple[str, ...]:
-    first = next(index for index, tick in enumerate(ticks) if tick.resolution == resolution)
-    here = [tick for tick in ticks if tick.resolution == resolution]
-    before = ticks[first - 1].images_seen if first else 0
-    training, maintenance = sum(tick.seconds for tick in here), sum(tick.maintenance_seconds for tick in here)
-    used = [tick.memory_mb for tick in here if tick.memory_mb is not None]
-    return (
-        f"{resolution} px",
-        kimg(here[-1].images_seen - before),
-        ", ".join(str(batch) for batch in sorted({tick.batch for tick in here})),
-        number(median(tick.images_per_second for tick in here)),
-        f"{maintenance / (training + maintenance):.0%}" if training + maintenance > 0 else NOTHING,
-        memory(max(used) if used else None),
-        duration(training + maintenance),
-    )
+    return [
+        (
+            f"{one.resolution} px",
+            kimg(one.images),
+            ", ".join(str(batch) for batch in one.batches),
+            number(one.images_per_second),
+            NOTHING if one.outside is None else f"{one.outside:.0%}",
+            memory(one.memory_mb),
+            duration(one.seconds),
+        )
+        for one in speeds
+    ]
 
 
 def fact_rows(facts: Mapping[str, Any], prefix: str = "") -> Rows:
@@ -100,6 +97,15 @@ def fact_rows(facts: Mapping[str, Any], prefix: str = "") -> Rows:
         dotted = f"{prefix}{name}"
         rows += fact_rows(value, f"{dotted}.") if isinstance(value, Mapping) else [(dotted, _fact(value))]
     return rows
+
+
+def neighbour_facts(facts: Mapping[str, Any]) -> str:
+    """The verdict of a search for nearest neighbours as a sentence, then its numbers; what is absent is left out."""
+    said = str(facts.get("verdict") or "").strip().rstrip(".")
+    numbers = "; ".join(
+        f"{name.replace('_', ' ')} {number(value)}" for name, value in facts.items() if isinstance(value, int | float)
+    )
+    return " ".join(f"{part[0].upper()}{part[1:]}." for part in (said, numbers) if part)
 
 
 def _fact(value: Any) -> str:
@@ -115,7 +121,7 @@ def protocols(measurements: Iterable[Measurement]) -> list[Protocol]:
     """Every way in which every metric was measured, oldest first."""
     groups: dict[tuple[str, ...], list[Measurement]] = {}
     for one in measurements:
-        groups.setdefault((one.metric, *one.protocol, str(one.provenance.get("seed"))), []).append(one)
+        groups.setdefault((one.metric, *one.protocol, _seeds(one.provenance)), []).append(one)
     return [_protocol(group) for group in groups.values()]
 
 
@@ -124,13 +130,21 @@ def _protocol(group: list[Measurement]) -> Protocol:
     seconds = [float(one.provenance["seconds"]) for one in group if one.provenance.get("seconds") is not None]
     cells = (
         count(provenance.get("count")),
-        str(provenance.get("seed", NOTHING)),
+        _seeds(provenance),
         short_hash(provenance.get("data_fingerprint")),
         short_hash(provenance.get("weights_sha256")),
+        str(provenance.get("preprocessing") or NOTHING),
+        str(provenance.get("processes") or NOTHING),
         "once" if len(group) == 1 else f"{len(group)} times",
         duration(median(seconds)) if seconds else NOTHING,
     )
     return Protocol(group[-1].metric, cells, json.dumps(provenance, indent=1, ensure_ascii=False, default=str))
+
+
+def _seeds(provenance: Mapping[str, Any]) -> str:
+    """The seeds of the values a value is the mean of, or its one seed."""
+    seeds = provenance.get("seeds") or [provenance.get("seed", NOTHING)]
+    return ", ".join(str(seed) for seed in seeds)
 
 
 def commands(record: RunRecord) -> list[str]:

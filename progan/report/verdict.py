@@ -4,14 +4,21 @@ from collections.abc import Sequence
 
 from progan.report.headline import Headline, foreign_weights
 from progan.report.records import RunRecord
-from progan.report.wording import count, duration, kimg, number, ratio
+from progan.report.wording import count, duration, kimg, number, plus_minus, ratio
+
+SAID = 3  # metrics at most; a paragraph of all of them would not be read
 
 
 def verdict(record: RunRecord, found: Sequence[Headline]) -> str:
     """One paragraph."""
     sentences = [_standing(record)]
     if found:
-        sentences += [_full(found[0]), *_slip(found[0]), *(_short(one) for one in found[1:])]
+        sentences += [
+            _full(found[0]),
+            *_slip(found[0]),
+            *(_short(one) for one in found[1:SAID]),
+            *_unsaid(found[SAID:]),
+        ]
     else:
         sentences.append("Nothing has been measured yet, so nothing can be said of its quality.")
     return " ".join(sentences)
@@ -23,6 +30,8 @@ def notes(record: RunRecord, found: Sequence[Headline]) -> list[str]:
     if any(one.untrained for one in found):
         baseline = record.facts.get("baseline", "the generator before its first image, grown to the final resolution")
         lines.append(f"Untrained: {str(baseline).rstrip('.')}.")
+    if any(one.last.interval for one in found):
+        lines.append("± and […]: the 95 % interval of the mean over several seeds, which is the value shown.")
     for one in found:
         lines += _cautions(one)
     return lines
@@ -51,11 +60,18 @@ def _full(one: Headline) -> str:
     called = one.metric if one.title == one.metric else f"{one.metric} ({one.title.partition(',')[0]})"
     if last.images_seen == 0:
         return f"Only the untrained generator has been measured: its {called} is {number(last.value)}."
-    sentence = f"At {kimg(last.images_seen)} kimg its {called} is {number(last.value)}{_against_untrained(one)}"
+    value = " ".join([number(last.value), plus_minus(last.value, last.interval)]).strip()
+    sentence = f"At {kimg(last.images_seen)} kimg its {called} is {value}{_against_untrained(one)}"
     if one.floor is None:
         return f"{sentence}; what real images score was not measured."
-    times = f", so it stands at {ratio(one.last_to_floor)} times that floor" if one.last_to_floor is not None else ""
-    return f"{sentence}; real images against real images score {number(one.floor)}{times}."
+    return f"{sentence}; real images against real images score {number(one.floor)}{_against_floor(one)}."
+
+
+def _against_floor(one: Headline) -> str:
+    share = one.last_to_floor
+    if share is None:
+        return ""
+    return f", of which it reaches {share:.0%}" if one.better == "higher" else f", so it is {ratio(share)} times that"
 
 
 def _against_untrained(one: Headline) -> str:
@@ -83,14 +99,22 @@ def _short(one: Headline) -> str:
     return " ".join([f"Its {one.metric} is {number(one.last.value)}{beside}.", *_slip(one)])
 
 
+def _unsaid(rest: Sequence[Headline]) -> list[str]:
+    """The rest of the metrics: named only where they warn."""
+    return [sentence for one in rest for sentence in _slip(one)]
+
+
 def _cautions(one: Headline) -> list[str]:
     lines = []
     digest = foreign_weights(one.metric)
     if digest:
         lines.append(
-            f"{one.metric} is the Fréchet distance between features of a network whose weights (hash {digest}…) are "
-            "not the published Inception weights: it is not an FID and compares only with values of the same name."
+            f"{one.metric} is made of features of a network whose weights (hash {digest}…) are not the published "
+            "Inception weights: it compares with no published number, only with values of the same name."
         )
+    p_value = _p_value(one)
+    if p_value is not None:
+        lines.append(f"{one.metric}: two-sample test: p = {number(p_value)}.")
     if one.set_aside:
         lines.append(
             f"{one.metric} was measured in more than one way (count, data or weights differ); {count(one.set_aside)} "
@@ -102,3 +126,10 @@ def _cautions(one: Headline) -> list[str]:
     if one.better is None:
         lines.append(f"{one.metric} is not known to this version, nor whether high or low is good: it has no best.")
     return lines
+
+
+def _p_value(one: Headline) -> float | None:
+    """Of the test whether generated and real images are of one distribution, where the metric made one."""
+    details = one.last.provenance.get("details")
+    found = details.get("p_value") if isinstance(details, dict) else None
+    return float(found) if isinstance(found, int | float) else None

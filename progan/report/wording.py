@@ -3,6 +3,7 @@
 import re
 
 NOTHING = "–"
+LOPSIDED = 0.02  # of its longer side: an interval less lopsided than that is written with one number
 
 
 def number(value: float | None) -> str:
@@ -12,6 +13,16 @@ def number(value: float | None) -> str:
     if value == 0 or 1e-3 <= abs(value) < 1e4:
         return f"{value:,.4g}"
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.3e}"
+
+
+def plus_minus(value: float, interval: tuple[float, float] | None) -> str:
+    """What stands after a value with an interval: "± 0.4", or "[1.2, 2.9]" where it is lopsided; else nothing."""
+    if interval is None:
+        return ""
+    below, above = value - interval[0], interval[1] - value
+    if abs(above - below) <= LOPSIDED * max(abs(above), abs(below)):
+        return f"± {(above + below) / 2:.2g}"
+    return f"[{number(interval[0])}, {number(interval[1])}]"
 
 
 def ratio(value: float | None) -> str:

@@ -1,100 +1,19 @@
-from html.parser import HTMLParser
+import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from PIL import Image
+from made_runs import EVIL, FLOOR, Page, inspected_run, measurement, started_run, tick, trained_run
 
-from progan.report.build import build_report
 from progan.report.curves import Point, segments, smoothed, thinned
 from progan.report.figures import metric_figure
 from progan.report.headline import headlines
+from progan.report.one import build_report
 from progan.report.records import Measurement, PhaseFact
+from progan.report.wording import plus_minus
 from progan.rundir import RunDirectory
 from progan.types import DataError
 
-EVIL = "<script>alert('$x$')</script>"
-FLOOR = 4.0625
-
-
-class Page(HTMLParser):
-    """What a browser would fetch, run or show as a number."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.fetched: list[str] = []
-        self.images: list[str] = []
-        self.numbers: dict[str, list[float]] = {}  # metric -> the values of its row of the headline table
-        self.text = ""
-        self._row: str | None = None
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
-        self.tags.append(tag)
-        self.fetched += [found[name] for name in ("src", "href", "xlink:href", "srcset", "action") if name in found]
-        if tag == "img":
-            self.images.append(found["src"])
-        if tag == "tr":
-            self._row = found.get("data-metric")
-        if tag == "data" and self._row is not None:
-            self.numbers.setdefault(self._row, []).append(float(found["value"]))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def measurement(metric: str, value: float, images_seen: int, resolution: int, **changes: Any) -> dict[str, Any]:
-    provenance = {"count": 2048, "snapshot": "s", "data_fingerprint": "f" * 64, "seed": 1, "weights_sha256": None}
-    record = {"metric": metric, "value": value, "images_seen": images_seen, "resolution": resolution, "floor": FLOOR}
-    return record | {"provenance": provenance | changes}
-
-
-def tick(images_seen: int, resolution: int) -> dict[str, Any]:
-    clock = {"images_seen": images_seen, "resolution": resolution, "fade": 1.0, "fading": False, "phase": 0}
-    speed = {"images_per_second": 100.0, "seconds": 1.0, "maintenance_seconds": 0.5, "elapsed_seconds": 9.0}
-    losses = {"discriminator/wasserstein": 1.0 / images_seen, "generator/wasserstein": 2.0}
-    return clock | speed | {"batch": 16, "lr": 0.001, "memory_mb": 512.0, "losses": losses}
-
-
-def started_run(root: Path) -> RunDirectory:
-    run = RunDirectory(root)
-    run.write_config({"seed": 0, "data": {"path": EVIL}})
-    return run
-
-
-def trained_run(root: Path) -> RunDirectory:
-    """Half of a run from 4 to 8 px."""
-    run = started_run(root)
-    phases = [(0, 1000, 4, False), (1000, 2000, 8, True), (2000, 4000, 8, False)]
-    names = ("start", "end", "resolution", "fading")
-    run.write_facts(
-        {
-            "command": "progan train configs/quickstart.yaml",
-            "started": "2026-11-20T12:00:00+00:00",
-            "environment": {"torch": "2.13.0", "host": EVIL},
-            "parameters": {"generator": 10, "discriminator": 12},
-            "data": {"path": EVIL, "count": 100, "classes": [EVIL], "fingerprint": "f" * 64},
-            "phases": [dict(zip(names, phase, strict=True)) | {"batch": 16, "lr": 0.001} for phase in phases],
-        }
-    )
-    for images_seen in range(100, 2001, 100):
-        run.append_stats(tick(images_seen, 4 if images_seen <= 1000 else 8))
-    for images_seen, resolution in ((500, 4), (1500, 8), (2000, 8)):
-        path = run.sample(images_seen, resolution)
-        path.parent.mkdir(exist_ok=True)
-        Image.new("RGB", (16 * resolution, 8 * resolution), (images_seen % 256, 80, 90)).save(path)
-    for record in (
-        measurement("swd2k", 140.123456, 0, 8),
-        measurement("swd2k", 3.5, 1000, 4),
-        measurement("swd2k", 9.876543, 1500, 8),
-        measurement("swd2k", 12.345678, 2000, 8),
-        measurement("fd1k-ab12cd34", 40.0, 2000, 8, weights_sha256="ab12cd34" + "0" * 56),
-        measurement(EVIL, 7.0, 2000, 8),
-    ):
-        run.append_metric(record)
-    return run
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +32,7 @@ def test_the_page_fetches_nothing_and_runs_nothing(page: Page) -> None:
     assert all(target.startswith(("data:image/", "#")) for target in page.fetched)
     assert len(page.images) == 1 + 3
     assert all(source.startswith("data:image/png;base64,") for source in page.images)
-    assert page.tags.count("svg") == 3 + 2
+    assert page.tags.count("svg") == 3 + 2 + 2
     assert not {"script", "link", "iframe", "object"} & set(page.tags)
 
 
@@ -132,8 +51,8 @@ def test_text_of_the_user_is_shown_and_never_becomes_markup(page: Page) -> None:
 
 
 def test_a_metric_with_other_weights_is_not_called_fid(page: Page) -> None:
-    assert "it is not an FID" in page.text
-    assert page.text.replace("not an FID", "").replace("not comparable with published FID", "").count("FID") == 0
+    assert "(hash ab12cd34…) are not the published Inception weights" in page.text
+    assert page.text.replace("not comparable with published FID", "").count("FID") == 0
 
 
 def test_markdown_is_written_beside_with_the_same_numbers(run: RunDirectory) -> None:
@@ -142,6 +61,56 @@ def test_markdown_is_written_beside_with_the_same_numbers(run: RunDirectory) -> 
     assert "samples/000002000-0008px.png" in text
     assert "progan train configs/quickstart.yaml" in text
     assert r"\<script\>" in text
+
+
+def test_the_page_names_the_commands_of_what_is_absent(page: Page) -> None:
+    assert "progan walk RUN" in page.text
+    assert "progan neighbours RUN" in page.text
+
+
+def test_an_inspected_run_shows_intervals_walks_and_neighbours(tmp_path: Path) -> None:
+    page = Page(build_report(inspected_run(tmp_path / "run")).read_text(encoding="utf-8"))
+    assert len(page.images) == 1 + 3 + 1 + 2
+    assert "11 ± 1.5" in page.text
+    assert "msssim1k: two-sample test: p = 0.001." in page.text
+    assert "2 kimg. Distinct. Percentile 46.5; median distance 21." in page.text
+    assert "1, 2, 3" in page.text
+    assert f"scaled {EVIL}" in page.text
+    assert "progan walk RUN" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("interval", "shown"), [((9.0, 11.0), "± 1"), ((9.5, 13.0), "[9.5, 13]"), (None, ""), ((10.0, 10.0), "± 0")]
+)
+def test_an_interval_is_shown_with_one_number_where_it_is_even(
+    interval: tuple[float, float] | None, shown: str
+) -> None:
+    assert plus_minus(10.0, interval) == shown
+
+
+def test_the_report_can_be_written_elsewhere(tmp_path: Path) -> None:
+    run = trained_run(tmp_path / "run")
+    page = build_report(run, tmp_path / "pages" / "mine.html")
+    assert sorted(path.name for path in page.parent.iterdir()) == ["mine.html", "mine.json", "mine.md"]
+    assert "../run/samples/000002000-0008px.png" in page.with_suffix(".md").read_text(encoding="utf-8")
+    assert not run.report_html.exists()
+
+
+def test_a_slip_within_the_intervals_is_none() -> None:
+    records = [measurement("swd2k", value, 100 * index, 8) for index, value in enumerate((9.0, 5.0, 6.0))]
+    [apart] = headlines([Measurement.model_validate(record) for record in records])
+    assert apart.slip == pytest.approx(0.2)
+    wide = [record | {"interval": [record["value"] - 1, record["value"] + 1]} for record in records]
+    [level] = headlines([Measurement.model_validate(record) for record in wide])
+    assert level.slip == 0.0
+
+
+def test_every_template_is_shipped() -> None:
+    [listed] = re.findall(r"^progan = \[(.*)\]$", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    patterns = re.findall(r'"([^"]+)"', listed)
+    templates = [path for path in (ROOT / "progan" / "report").rglob("*") if path.suffix in (".html", ".md", ".css")]
+    assert len(templates) == 7
+    assert all(any(path in (ROOT / "progan").glob(pattern) for pattern in patterns) for path in templates)
 
 
 def test_a_run_that_only_has_settings_gets_a_report(tmp_path: Path) -> None:
@@ -155,11 +124,14 @@ def test_a_run_without_metrics_or_samples_gets_its_curves(tmp_path: Path) -> Non
     run = started_run(tmp_path / "run")
     run.append_stats(tick(100, 4))
     page = Page(build_report(run).read_text(encoding="utf-8"))
-    assert page.tags.count("svg") == 2
+    assert page.tags.count("svg") == 2 + 2
     assert "No sample grids have been saved yet." in page.text
 
 
-@pytest.mark.parametrize(("name", "content"), [("stats.jsonl", "{]\n"), ("metrics.jsonl", '{"metric": "swd2k"}\n')])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("stats.jsonl", "{]\n"), ("metrics.jsonl", '{"metric": "swd2k"}\n'), ("status.json", '{"state": "lost"}\n')],
+)
 def test_a_broken_file_is_named_in_one_line(tmp_path: Path, name: str, content: str) -> None:
     run = started_run(tmp_path / "run")
     (run.root / name).write_text(content)

@@ -1,0 +1,113 @@
+"""The game of the two players, as their losses tell it. Terms are known by their names in stats.jsonl."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from progan.report.curves import Point, smoothed
+from progan.report.finding import Finding, Limits, unmeasured
+from progan.report.records import Tick
+from progan.report.wording import number
+
+# A logistic discriminator that cannot tell real from generated has 2 log 2 = 1.39, one sure of both 0; a healthy game
+# stays between 0.5 and 1.3.
+LOGISTIC_LOSS = Limits(watch=0.2, bad=0.1)
+GROWN = 1.25  # the generator's loss against that of earlier: from here on the discriminator is leaving it behind
+# Losses of a healthy game change by a small factor in the whole of a training; scores that run away by orders.
+GROWTH = Limits(watch=10.0, bad=50.0)
+SMALLEST_LEVEL = 1.0  # below it the size of a loss is noise about zero, and no ratio is taken with it
+# Turns of the generator's loss by more than SWING of its level: three whole periods are a pattern, six a habit.
+SWINGS = Limits(watch=6.0, bad=12.0)
+SWING = 0.5
+FEWEST = 6  # ticks for a statement about levels
+FEWEST_TO_SWING = 24  # ticks at full fade of one resolution: four a period for the watched number of swings
+RECENT = 0.1  # of all ticks, but not fewer than half of FEWEST
+SMOOTHING = 24  # the moving average reaches over this fraction of the ticks on either side, at least over one
+LOGISTIC, WASSERSTEIN = "logistic", "wasserstein"  # names of the terms in which the players oppose each other
+
+
+def balance(ticks: Sequence[Tick]) -> list[Finding]:
+    """What the losses say; `ticks` in the order of images seen."""
+    return [_overpowering(ticks), _growth(ticks), _oscillation(ticks)]
+
+
+def _overpowering(ticks: Sequence[Tick]) -> Finding:
+    name, measure = "Balance of the players", "discriminator's logistic loss, recent median"
+    losses, answers = _term(ticks, f"discriminator/{LOGISTIC}"), _term(ticks, f"generator/{LOGISTIC}")
+    if not losses and _term(ticks, f"discriminator/{WASSERSTEIN}"):
+        return unmeasured(name, measure, "A Wasserstein critic's loss is a distance: no value of it shows a winner.")
+    if len(losses) < FEWEST or len(answers) < FEWEST:
+        return unmeasured(name, measure, f"It takes {FEWEST} ticks with logistic losses of both players.")
+    value, growth = _level(_recent(losses)), _level(_recent(answers)) / max(_level(_earlier(answers)), 1e-9)
+    state = LOGISTIC_LOSS.judge(value)
+    if state == "bad" and growth < GROWN:
+        state = "watch"
+    said = f"The discriminator's logistic loss is {number(value)} (1.39: it cannot tell, 0: it is sure)"
+    answer = f"the generator's stands at {number(growth)} times its earlier level"
+    remedy = "" if state == "fine" else ": the generator learns little; strengthen R1 or lower the learning rate"
+    return Finding(name, measure, value, LOGISTIC_LOSS, state, f"{said}, and {answer}{remedy}.")
+
+
+def _growth(ticks: Sequence[Tick]) -> Finding:
+    name, measure = "Growth of the losses", "size of a loss, recent ÷ earlier median"
+    terms = [f"{player}/{term}" for player in ("discriminator", "generator") for term in (LOGISTIC, WASSERSTEIN)]
+    series = {term: _term(ticks, term) for term in terms}
+    ratios = {term: _growth_of(points) for term, points in series.items() if len(points) >= FEWEST}
+    if not ratios:
+        return unmeasured(name, measure, f"It takes {FEWEST} ticks with losses of the players against each other.")
+    worst = max(ratios, key=lambda term: ratios[term])
+    state = GROWTH.judge(ratios[worst])
+    sentence = (
+        "No loss has left its earlier size."
+        if state == "fine"
+        else f"{worst} has grown to {number(ratios[worst])} times its earlier size: the game does not converge."
+    )
+    return Finding(name, measure, ratios[worst], GROWTH, state, sentence)
+
+
+def _growth_of(points: Sequence[Point]) -> float:
+    return _level(_recent(points)) / max(_level(_earlier(points)), SMALLEST_LEVEL)
+
+
+def _oscillation(ticks: Sequence[Tick]) -> Finding:
+    name, measure = "Steadiness of the generator's loss", f"swings by more than {SWING:.0%} of its level"
+    here = [tick for tick in ticks if tick.resolution == ticks[-1].resolution and not tick.fading]
+    points = next((found for term in (LOGISTIC, WASSERSTEIN) if (found := _term(here, f"generator/{term}"))), [])
+    if len(points) < FEWEST_TO_SWING:
+        least = f"It takes {FEWEST_TO_SWING} ticks at full fade of the last resolution; there are {len(points)}."
+        return unmeasured(name, measure, least)
+    trend = smoothed(points, max(1, len(points) // SMOOTHING))
+    value = swings([point.value for point in trend], SWING * max(_level(points), SMALLEST_LEVEL))
+    state = SWINGS.judge(value)
+    sentence = f"At {points[-1].resolution} px the generator's loss swung {value} times by more than half of its level"
+    remedy = "" if state == "fine" else ": the players chase each other; lower the learning rates"
+    return Finding(name, measure, value, SWINGS, state, f"{sentence}{remedy}.")
+
+
+def swings(values: Sequence[float], size: float) -> int:
+    """How often a curve goes up or down by `size` or more before it turns by as much: a rise to stay is one."""
+    turns, direction = 0, 0
+    low = high = values[0]
+    for value in values:
+        low, high = min(low, value), max(high, value)
+        if direction <= 0 and value - low >= size:
+            turns, direction, high = turns + 1, 1, value
+        elif direction >= 0 and high - value >= size:
+            turns, direction, low = turns + 1, -1, value
+    return turns
+
+
+def _term(ticks: Sequence[Tick], name: str) -> list[Point]:
+    return [Point(tick.images_seen, tick.losses[name], tick.resolution) for tick in ticks if name in tick.losses]
+
+
+def _recent(points: Sequence[Point]) -> Sequence[Point]:
+    return points[-max(FEWEST // 2, round(RECENT * len(points))) :]
+
+
+def _earlier(points: Sequence[Point]) -> Sequence[Point]:
+    return points[: len(points) - len(_recent(points))]
+
+
+def _level(points: Sequence[Point]) -> float:
+    """The usual size."""
+    return median(abs(point.value) for point in points)
