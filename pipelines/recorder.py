@@ -18,6 +18,7 @@ from progan.sampling.grids import grid_shape, save_sheet, tile
 from progan.sampling.latents import draw_latents, grid_labels
 from progan.schedule import Phase
 from progan.settings import Config
+from progan.systems.system import set_phase
 from progan.types import DataSpec, TrainingError
 
 
@@ -35,6 +36,7 @@ class Recorder:
     def write_samples(self, phase: Phase) -> Tensor:
         """Save the grid of the fixed latents -> the sheet, HW3 uint8. For the main process."""
         system, seed = self.training.system, self.config.seed
+        set_phase(self.training.average, phase)  # before the first round it is as it was built: full grown
         rows, columns = grid_shape(system.resolution)
         latents = draw_latents(seed, "sample-grid", 0, rows * columns, system.latent_dim)
         labels = grid_labels(rows * columns, system.num_classes, columns)

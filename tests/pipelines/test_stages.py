@@ -73,7 +73,8 @@ def test_a_run_holds_everything_it_promises(run: Path) -> None:
     assert _last(run).name == "000002048.safetensors"
     assert len(list((run / "checkpoints").iterdir())) == 2
     assert {path.name for path in (run / "snapshots").iterdir()} >= {"000000256.safetensors", "000002048.safetensors"}
-    assert (run / "samples" / "000002048-0016px.png").exists()
+    assert Image.open(run / "samples" / "000000000-0004px.png").size == (16 * 4, 8 * 4)
+    assert Image.open(run / "samples" / "000002048-0016px.png").size == (16 * 16, 8 * 16)
     assert list((run / "tensorboard").iterdir())
     resolved = yaml.safe_load((run / "config.yaml").read_text())
     assert resolved["optim"]["beta2"] == 0.99
