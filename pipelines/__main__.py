@@ -8,6 +8,7 @@ import typer
 
 import progan
 from pipelines.console import user_errors
+from pipelines.weights_commands import weights
 
 app = typer.Typer(
     help="Train high-resolution face generators by progressive growing.",
@@ -15,6 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(weights)
 
 MaxRejects = Annotated[float, typer.Option(help="Largest share of unusable images before the job stops.", min=0, max=1)]
 Run = Annotated[Path, typer.Argument(help="Run directory, as given to train --run.", metavar="RUN")]

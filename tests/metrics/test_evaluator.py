@@ -120,7 +120,7 @@ def test_missing_weights_are_told_beforehand_and_fid_is_left_out(
 ) -> None:
     monkeypatch.delenv(weights.VARIABLE, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(weights, "URL", (tmp_path / "absent.pth").as_uri())
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nothing answers
     measuring = evaluator(RealImages(), ["fid1k", SWD], real_count=2000)
     (line,) = measuring.preflight(32)
     assert line.startswith("fid1k: left out")
