@@ -15,8 +15,13 @@ from progan.types import DataError
 
 
 def seen_by(path: Path) -> int:
-    """Images seen when a checkpoint, a snapshot or a grid was written."""
+    """Images seen when a checkpoint, a snapshot, a grid or a strip was written."""
     return int(path.name[:9])
+
+
+def resolution_of(path: Path) -> int:
+    """Pixels of the images in a grid or a strip."""
+    return int(path.stem[10:].removesuffix("px"))
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class RunDirectory:
     stats.jsonl       a line a tick: clock, phase, speed, losses
     metrics.jsonl     a line a measured metric
     samples/          grids of the same latents, named by images seen and resolution
+    walks/            strips between the same latents, named likewise; one for each snapshot
     checkpoints/      training state
     snapshots/        what inference needs
     tensorboard/      the same curves as events
@@ -91,6 +97,13 @@ class RunDirectory:
     def samples(self) -> list[Path]:
         """Sample grids, oldest first."""
         return sorted((self.root / "samples").glob("*.png"))
+
+    def walk(self, images_seen: int, resolution: int) -> Path:
+        return self.root / "walks" / f"{images_seen:09d}-{resolution:04d}px.png"
+
+    def walks(self) -> list[Path]:
+        """Strips, oldest first."""
+        return sorted((self.root / "walks").glob("*.png"))
 
     def checkpoint(self, images_seen: int) -> Path:
         return self.root / "checkpoints" / f"{images_seen:09d}.safetensors"
@@ -173,6 +186,6 @@ class RunDirectory:
         for path in (self.stats, self.metrics):
             if path.exists():
                 keep_jsonl(path, lambda record: record["images_seen"] <= images_seen)
-        for path in (*self.samples(), *self.snapshots(), *self.checkpoints()):
+        for path in (*self.samples(), *self.walks(), *self.snapshots(), *self.checkpoints()):
             if seen_by(path) > images_seen:
                 path.unlink()
