@@ -1,4 +1,4 @@
-"""What a training writes besides its journal: sample grids, checkpoints, snapshots, measurements."""
+"""What a training writes besides its journal: sample grids, walks, checkpoints, snapshots, measurements."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,15 @@ from progan.engine.train import Training, is_finite
 from progan.metrics.evaluator import Evaluator
 from progan.rundir import RunDirectory
 from progan.sampling.generate import generate
-from progan.sampling.grids import grid_shape, save_sheet, tile
+from progan.sampling.grids import WIDEST, grid_shape, save_sheet, scaled, tile
 from progan.sampling.latents import draw_latents, grid_labels
+from progan.sampling.walks import slerp
 from progan.schedule import Phase
 from progan.settings import Config
+from progan.systems.system import set_phase
 from progan.types import DataSpec, TrainingError
+
+ANCHORS, STEPS = 4, 10  # of a strip: every third image is an anchor, and the last is one, too
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Recorder:
     def write_samples(self, phase: Phase) -> Tensor:
         """Save the grid of the fixed latents -> the sheet, HW3 uint8. For the main process."""
         system, seed = self.training.system, self.config.seed
+        set_phase(self.training.average, phase)  # before the first round it is as it was built: full grown
         rows, columns = grid_shape(system.resolution)
         latents = draw_latents(seed, "sample-grid", 0, rows * columns, system.latent_dim)
         labels = grid_labels(rows * columns, system.num_classes, columns)
@@ -43,7 +48,7 @@ class Recorder:
         return sheet
 
     def write_state(self, phase: Phase) -> None:
-        """Save snapshot, then checkpoint, then drop the oldest checkpoints: a kill in between loses nothing.
+        """Save strip, snapshot, checkpoint, then drop the oldest checkpoints: a kill in between loses nothing.
 
         For the main process.
         """
@@ -52,11 +57,22 @@ class Recorder:
             raise TrainingError(
                 f"a weight is not finite at {training.images_seen} images; the last checkpoint is intact"
             )
+        self._write_walk(phase)
         path = directory.snapshot(training.images_seen)
         save_snapshot(training, self.config.system, self.data, phase, path)
         save_checkpoint(training, directory.checkpoint(training.images_seen))
         for old in directory.checkpoints()[: -self.config.cadence.keep_checkpoints]:
             old.unlink()
+
+    def _write_walk(self, phase: Phase) -> None:
+        """Save the strip between the fixed anchors."""
+        system, seed = self.training.system, self.config.seed
+        latents = slerp(draw_latents(seed, "walk-anchors", 0, ANCHORS, system.latent_dim), STEPS)
+        labels = grid_labels(STEPS, system.num_classes, STEPS)
+        # One at a time: ten images of 1024 px would not fit on a device beside the training.
+        sheet = tile(generate(self.training.average, latents, labels, at_once=1), STEPS)
+        path = self.directory.walk(self.training.images_seen, phase.resolution)
+        save_sheet(scaled(sheet, min(sheet.shape[1], WIDEST)), path)
 
     def measure(self) -> None:
         """Measure the snapshot of this moment as anyone would later: from its file. For all processes together."""

@@ -15,8 +15,13 @@ from progan.types import DataError
 
 
 def seen_by(path: Path) -> int:
-    """Images seen when a checkpoint, a snapshot or a grid was written."""
+    """Images seen when a checkpoint, a snapshot, a grid or a strip was written."""
     return int(path.name[:9])
+
+
+def resolution_of(path: Path) -> int:
+    """Pixels of the images in a grid or a strip."""
+    return int(path.stem[10:].removesuffix("px"))
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,12 @@ class RunDirectory:
     stats.jsonl       a line a tick: clock, phase, speed, losses
     metrics.jsonl     a line a measured metric
     samples/          grids of the same latents, named by images seen and resolution
+    walks/            strips between the same latents, named likewise; one for each snapshot
     checkpoints/      training state
     snapshots/        what inference needs
     neighbours/       the training images nearest to generated ones, as pictures and as facts
     tensorboard/      the same curves as events
-    report.html/.md/.json   made from the files above
+    report.*          html, md and json, made from the files above
     """
 
     root: Path
@@ -96,6 +102,13 @@ class RunDirectory:
     def samples(self) -> list[Path]:
         """Sample grids, oldest first."""
         return sorted((self.root / "samples").glob("*.png"))
+
+    def walk(self, images_seen: int, resolution: int) -> Path:
+        return self.root / "walks" / f"{images_seen:09d}-{resolution:04d}px.png"
+
+    def walks(self) -> list[Path]:
+        """Strips, oldest first."""
+        return sorted((self.root / "walks").glob("*.png"))
 
     def checkpoint(self, images_seen: int) -> Path:
         return self.root / "checkpoints" / f"{images_seen:09d}.safetensors"
@@ -197,6 +210,6 @@ class RunDirectory:
             if path.exists():
                 keep_jsonl(path, lambda record: record["images_seen"] <= images_seen)
         neighbours = (*self.neighbours_pictures(), *self.all_neighbours_facts())
-        for path in (*self.samples(), *self.snapshots(), *self.checkpoints(), *neighbours):
+        for path in (*self.samples(), *self.walks(), *self.snapshots(), *self.checkpoints(), *neighbours):
             if seen_by(path) > images_seen:
                 path.unlink()

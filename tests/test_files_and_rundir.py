@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from progan.files import append_jsonl, atomic_path, keep_jsonl, read_jsonl, write_text
-from progan.rundir import RunDirectory
+from progan.rundir import RunDirectory, resolution_of, seen_by
 from progan.types import DataError
 
 ROOT = Path(__file__).parents[1]
@@ -56,17 +56,25 @@ def test_rewind_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
         run.append_stats({"images_seen": seen})
         run.append_metric({"images_seen": seen, "metric": "x"})
         neighbours = run.neighbours_picture(seen, "pixels"), run.neighbours_facts(seen)
-        for path in (run.sample(seen, 4), run.snapshot(seen), run.checkpoint(seen), *neighbours):
+        written = run.sample(seen, 4), run.walk(seen, 4), run.snapshot(seen), run.checkpoint(seen), *neighbours
+        for path in written:
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(b"")
     run.rewind(200)
     assert [record["images_seen"] for record in run.read_stats()] == [100, 200]
     assert [record["images_seen"] for record in run.read_metrics()] == [100, 200]
     assert run.samples() == [run.sample(100, 4), run.sample(200, 4)]
+    assert run.walks() == [run.walk(100, 4), run.walk(200, 4)]
     assert run.checkpoints() == [run.checkpoint(100), run.checkpoint(200)]
     assert run.snapshots() == [run.snapshot(100), run.snapshot(200)]
     assert run.neighbours_pictures() == [run.neighbours_picture(seen, "pixels") for seen in (100, 200)]
     assert run.all_neighbours_facts() == [run.neighbours_facts(100), run.neighbours_facts(200)]
+
+
+def test_the_name_of_a_grid_or_a_strip_says_when_it_was_made_and_how_large(tmp_path: Path) -> None:
+    for name in (RunDirectory(tmp_path).sample, RunDirectory(tmp_path).walk):
+        for seen, resolution in ((0, 4), (123_456_789, 1024), (5000, 128)):
+            assert (seen_by(name(seen, resolution)), resolution_of(name(seen, resolution))) == (seen, resolution)
 
 
 def test_two_trainings_cannot_hold_one_run(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ first, as plain tensors only, and torch-fidelity is given a copy made of what wa
 
 import hashlib
 import os
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import torch
@@ -24,6 +24,9 @@ URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FILE}
 PUBLISHED = "6726825d"  # how the sha256 of the published file begins
 _LAYOUT = "760681d791cb624e1bf7a2e802a68933dd17aa5e3109fcf498d9dfa521bc10d7"  # of torch-fidelity 0.4's Inception
 _PATIENCE = 10.0  # seconds without an answer: a machine behind a firewall gets none, ever
+_BLOCK = 2**20  # bytes read at once
+
+Show = Callable[[int, int], None]  # bytes so far, of all: 0 where the server does not say
 
 
 @dataclass(frozen=True)
@@ -40,56 +43,74 @@ class Weights:
         return self.sha256.startswith(PUBLISHED)
 
 
-def load_weights(setting: Path | None) -> Weights:
+@dataclass(frozen=True)
+class Place:
+    """Where the weights are looked for."""
+
+    path: Path
+    named_by: str | None  # the setting or variable that names it; None: torch-fidelity's cache, filled when empty
+
+
+def load_weights(setting: Path | None, url: str = URL) -> Weights:
     """Find, fetch if need be, and check the weights; DataError says what is missing or wrong, and the remedies."""
-    path = _find(setting)
-    return Weights(path, _sha256(path), _read(path))
+    place = find_weights(setting)
+    if place.named_by is None and not place.path.is_file():
+        fetch_weights(place.path, url)
+    return check_weights(place)
 
 
-def _find(setting: Path | None) -> Path:
-    """The setting, else the environment variable, else torch-fidelity's own place, filled from its URL if empty."""
-    variable = os.environ.get(VARIABLE)
-    for named, source in ((setting, "evaluation.weights"), (Path(variable) if variable else None, f"${VARIABLE}")):
-        if named is not None:
-            return _existing(named, source)
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / FILE
-    if not cached.is_file():
-        _fetch(cached)
-    return cached
+def find_weights(setting: Path | None, name: str = "evaluation.weights") -> Place:
+    """The setting called `name`, else the environment variable, else torch-fidelity's cache; a file or not."""
+    if setting is not None:
+        return Place(setting, name)
+    if variable := os.environ.get(VARIABLE):
+        return Place(Path(variable), f"${VARIABLE}")
+    return Place(Path(torch.hub.get_dir()) / "checkpoints" / FILE, None)
 
 
-def _existing(path: Path, source: str) -> Path:
+def check_weights(place: Place) -> Weights:
+    """Read the weights as plain tensors; DataError where there is no file or one of another content."""
+    path = place.path
     if not path.is_file():
-        raise DataError(f"{path}: no such file, though {source} names it; point it at {FILE} or leave it unset")
-    return path
+        why = f", though {place.named_by} names it; point it at {FILE} or leave it unset" if place.named_by else ""
+        raise DataError(f"{path}: no such file{why or '; progan weights fetch brings it'}")
+    return Weights(path, sha256_of(path), _read(path))
 
 
-def _fetch(path: Path) -> None:
+def fetch_weights(path: Path, url: str = URL, sha256: str = PUBLISHED, show: Show = lambda done, total: None) -> None:
+    """Download the weights to `path`; DataError, and nothing written, unless all is there and what was expected.
+
+    sha256: how the digest of the file begins.
+    """
     try:
-        with _impatient(), atomic_path(path) as temporary:
-            torch.hub.download_url_to_file(URL, str(temporary), hash_prefix=PUBLISHED, progress=False)
-    except (OSError, RuntimeError) as error:  # RuntimeError: the hash differs
+        with atomic_path(path) as temporary:
+            _download(url, temporary, show)
+            digest = sha256_of(temporary)
+            if not digest.startswith(sha256):
+                raise OSError(f"what came is another file: its hash begins with {digest[:8]}, not {sha256[:8]}")
+    except (OSError, HTTPException) as error:
         raise DataError(
             f"{path}: the Inception weights that FID needs are missing and could not be fetched ({_line(error)}); "
-            f"fetch {URL} on a machine with network and put it there, or name the file in ${VARIABLE} or in "
-            "evaluation.weights; swd and msssim need no weights"
+            f"on a machine with network run progan weights fetch --out FILE, or fetch {url}, and put the file there, "
+            f"or name it in ${VARIABLE} or in evaluation.weights; swd and msssim need no weights"
         ) from error
 
 
-@contextmanager
-def _impatient() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_PATIENCE)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+def _download(url: str, path: Path, show: Show) -> None:
+    with urllib.request.urlopen(url, timeout=_PATIENCE) as answer, path.open("wb") as file:
+        total = int(answer.headers.get("Content-Length", 0))
+        while block := answer.read(_BLOCK):
+            file.write(block)
+            show(file.tell(), total)
+        if file.tell() < total:
+            raise OSError(f"the connection broke after {file.tell()} of {total} bytes")
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The digest of a file, in hex."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(2**20):
+        while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
 

@@ -16,10 +16,13 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def generate(generator: nn.Module, latents: Tensor, labels: Tensor) -> Tensor:
-    """Images N3RR uint8 on the CPU, of latents and labels on the CPU, computed on the generator's device in fp32."""
+def generate(generator: nn.Module, latents: Tensor, labels: Tensor, at_once: int = BLOCK) -> Tensor:
+    """Images N3RR uint8 on the CPU, of latents and labels on the CPU, computed on the generator's device in fp32.
+
+    at_once: images computed together, which bounds the memory this takes.
+    """
     device = next(generator.parameters()).device
-    chunks = zip(torch.split(latents, BLOCK), torch.split(labels, BLOCK), strict=True)
+    chunks = zip(torch.split(latents, at_once), torch.split(labels, at_once), strict=True)
     return torch.cat([to_uint8(generator(z.to(device), y.to(device))).cpu() for z, y in chunks])
 
 

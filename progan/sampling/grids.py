@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from progan.files import atomic_path
+from progan.types import DataError
 
 WIDEST = 2048  # pixels across a sample grid at most, so that large ones stay viewable
 
@@ -28,7 +30,30 @@ def tile(images: Tensor, columns: int) -> Tensor:
     )
 
 
+def shown_width(width: int, limit: int) -> int:
+    """The largest whole multiple of `width` up to `limit`, so that enlarged pixels stay of one size; else `limit`."""
+    return width * (limit // width) or limit
+
+
+def scaled(sheet: Tensor, width: int) -> Tensor:
+    """An HW3 uint8 sheet `width` pixels wide: enlarged pixel by pixel, reduced smoothly (Lanczos)."""
+    if sheet.shape[1] == width:
+        return sheet
+    how = Image.Resampling.NEAREST if sheet.shape[1] < width else Image.Resampling.LANCZOS
+    height = max(1, round(sheet.shape[0] * width / sheet.shape[1]))
+    return torch.from_numpy(np.array(Image.fromarray(sheet.numpy()).resize((width, height), how)))
+
+
 def save_sheet(sheet: Tensor, path: Path) -> None:
     """Write an HW3 uint8 sheet as PNG, atomically."""
     with atomic_path(path) as temporary:
         Image.fromarray(sheet.numpy()).save(temporary, format="PNG")
+
+
+def read_sheet(path: Path) -> Tensor:
+    """An HW3 uint8 sheet from a PNG file; DataError when it is none."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return torch.from_numpy(np.array(image.convert("RGB")))
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise DataError(f"{path}: not a readable PNG; remove it and run the same command again") from error

@@ -14,7 +14,6 @@ from progan.types import DataError
 def _nothing_in_the_usual_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr(weights, "URL", (tmp_path / "absent.pth").as_uri())
 
 
 def test_the_setting_goes_before_the_variable(unpublished_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,19 +46,21 @@ def test_a_named_file_that_is_absent_is_not_replaced_by_another(
 
 
 def test_missing_weights_are_one_line_with_the_remedies(tmp_path: Path) -> None:
+    url = (tmp_path / "absent.pth").as_uri()
     with pytest.raises(DataError) as refusal:
-        load_weights(None)
+        load_weights(None, url)
     line = str(refusal.value)
     assert "\n" not in line
-    for part in (weights.FILE, VARIABLE, weights.URL, "evaluation.weights", "swd and msssim need no weights"):
+    for part in (weights.FILE, VARIABLE, url, "evaluation.weights", "swd and msssim need no weights"):
         assert part in line
     assert not list((tmp_path / "torch").rglob("*.*"))
 
 
 def test_a_download_that_is_not_the_published_file_is_not_kept(tmp_path: Path) -> None:
-    (tmp_path / "absent.pth").write_bytes(b"a page that says the file has moved")
+    page = tmp_path / "page.pth"
+    page.write_bytes(b"a page that says the file has moved")
     with pytest.raises(DataError, match="hash"):
-        load_weights(None)
+        load_weights(None, page.as_uri())
     assert not list((tmp_path / "torch").rglob("*.*"))
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import progan
+from progan.rundir import RunDirectory
 from progan.sampling.generate import generate
 from progan.sampling.grids import tile
 from progan.sampling.latents import draw_latents
@@ -73,7 +74,12 @@ def test_a_run_holds_everything_it_promises(run: Path) -> None:
     assert _last(run).name == "000002048.safetensors"
     assert len(list((run / "checkpoints").iterdir())) == 2
     assert {path.name for path in (run / "snapshots").iterdir()} >= {"000000256.safetensors", "000002048.safetensors"}
-    assert (run / "samples" / "000002048-0016px.png").exists()
+    assert Image.open(run / "samples" / "000000000-0004px.png").size == (16 * 4, 8 * 4)
+    assert Image.open(run / "samples" / "000002048-0016px.png").size == (16 * 16, 8 * 16)
+    assert [path.name[:9] for path in RunDirectory(run).walks()] == [
+        path.stem for path in RunDirectory(run).snapshots()
+    ]
+    assert Image.open(run / "walks" / "000002048-0016px.png").size == (10 * 16, 16)
     assert list((run / "tensorboard").iterdir())
     resolved = yaml.safe_load((run / "config.yaml").read_text())
     assert resolved["optim"]["beta2"] == 0.99

@@ -5,9 +5,11 @@ import torch
 from PIL import Image
 
 from progan.networks.progressive import ProgressiveGenerator
+from progan.sampling.captions import captioned
 from progan.sampling.generate import image_sequence, to_uint8
-from progan.sampling.grids import grid_shape, save_sheet, tile
+from progan.sampling.grids import grid_shape, read_sheet, save_sheet, scaled, shown_width, tile
 from progan.sampling.latents import draw_labels, grid_labels
+from progan.types import DataError
 
 
 def test_the_nth_image_does_not_depend_on_how_the_sequence_is_cut() -> None:
@@ -36,6 +38,43 @@ def test_a_sheet_shows_the_images_row_by_row(tmp_path: Path) -> None:
     assert sheet[::2, ::2, 0].tolist() == [[0, 1], [2, 3], [4, 0]]
     save_sheet(sheet, tmp_path / "sheet.png")
     assert Image.open(tmp_path / "sheet.png").size == (4, 6)
+
+
+def test_a_sheet_comes_back_from_its_file_and_another_file_is_named(tmp_path: Path) -> None:
+    sheet = torch.randint(0, 256, (6, 4, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    save_sheet(sheet, tmp_path / "sheet.png")
+    assert torch.equal(read_sheet(tmp_path / "sheet.png"), sheet)
+    (tmp_path / "page.png").write_text("no picture")
+    with pytest.raises(DataError, match=r"page\.png: not a readable PNG"):
+        read_sheet(tmp_path / "page.png")
+
+
+def test_a_sheet_is_enlarged_pixel_by_pixel_and_reduced_by_averaging() -> None:
+    sheet = torch.randint(0, 256, (2, 4, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(scaled(sheet, 12), sheet.repeat_interleave(3, 0).repeat_interleave(3, 1))
+    assert torch.equal(scaled(sheet, 4), sheet)
+    even = torch.tensor([90, 110], dtype=torch.uint8).repeat(20, 10).unsqueeze(2).expand(-1, -1, 3).contiguous()
+    reduced = scaled(even, 10)
+    assert reduced.shape == (10, 10, 3)
+    assert (reduced[:, 2:-2].int() - 100).abs().max() <= 3
+
+
+@pytest.mark.parametrize(("width", "limit", "shown"), [(64, 1024, 1024), (96, 1024, 960), (2048, 1024, 1024)])
+def test_a_sheet_is_shown_at_a_whole_multiple_of_its_size_if_it_fits(width: int, limit: int, shown: int) -> None:
+    assert shown_width(width, limit) == shown
+
+
+@pytest.mark.parametrize("width", [64, 512])
+def test_a_caption_stands_below_the_picture_at_both_ends(width: int) -> None:
+    sheet = torch.full((40, width, 3), 200, dtype=torch.uint8)
+    one, other, bare = (captioned(sheet, *texts) for texts in (("5 kimg", "8 px"), ("5 kimg", "4 px"), ("", "")))
+    assert torch.equal(one[:40], sheet)
+    ink = (one != bare).any(dim=2).any(dim=0)
+    assert ink[: width // 2].any()
+    assert ink[width // 2 :].any()
+    assert not ink[[0, -1]].any()
+    changed = (one != other).any(dim=2).any(dim=0).nonzero()
+    assert changed.min() > width // 2
 
 
 @pytest.mark.parametrize(("resolution", "shape"), [(4, (8, 16)), (128, (8, 16)), (256, (4, 8)), (1024, (1, 2))])

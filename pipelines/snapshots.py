@@ -1,0 +1,22 @@
+"""Finding the snapshot that a command is to use."""
+
+from pathlib import Path
+
+from progan.engine.snapshot import Snapshot, load_snapshot
+from progan.rundir import RunDirectory
+from progan.types import DataError
+
+
+def open_snapshot(source: Path) -> Snapshot:
+    """The snapshot in the file `source`, or the last of the run directory `source`; DataError where there is none."""
+    if not source.is_dir():
+        return load_snapshot(source)
+    snapshots = RunDirectory(source).snapshots()
+    if not snapshots:
+        raise DataError(f"{source}: no snapshot in this run yet; the first comes with the first checkpoint")
+    return load_snapshot(snapshots[-1])
+
+
+def describe(snapshot: Snapshot) -> str:
+    """Which one it is, and how far it was trained, for people."""
+    return f"{snapshot.path} ({snapshot.images_seen / 1000:.1f} kimg, {snapshot.phase.resolution} px)"
