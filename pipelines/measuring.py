@@ -41,8 +41,8 @@ def make_evaluator(
         names=config.evaluation.metrics if names is None else names,
         real=RealSet(loader.images, manifest.spec.count, manifest.spec.fingerprint, loader.metric_order),
         seed=EVALUATION_SEED,
-        device=_device(),
-        load_network=lambda: inception(load_weights(config.evaluation.weights), _device()),
+        device=evaluation_device(),
+        load_network=lambda: inception(load_weights(config.evaluation.weights), evaluation_device()),
         cache=config.evaluation.cache or CACHE,
         world=world,
         note=say,
@@ -80,7 +80,7 @@ def measure_untrained(
 
 def _measure(evaluator: Evaluator, subject: _Subject, sets: int, progress: Progress) -> list[dict[str, Any]]:
     system, seeds = subject.system, [EVALUATION_SEED + number for number in range(sets)]
-    generator = system.generator.to(_device())
+    generator = system.generator.to(evaluation_device())
     draws = [image_sequence(generator, seed, system.latent_dim, system.num_classes) for seed in seeds]
     records = evaluator.measure(draws, subject.resolution, progress)
     facts = {"seeds": seeds, **subject.facts}
@@ -103,5 +103,5 @@ def line(record: dict[str, Any]) -> str:
     return f"{record['metric']} {number(record['value'])}{reach}{floor}  {when}, {record['resolution']} px"
 
 
-def _device() -> torch.device:
+def evaluation_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from pipelines.console import counting, say
-from pipelines.evaluate import Selection
-from pipelines.measuring import EVALUATION_SEED
+from pipelines.measuring import EVALUATION_SEED, evaluation_device
+from pipelines.snapshots import open_snapshot
 from progan.config import validate
 from progan.data.loader import Loader, open_set
 from progan.data.manifest import Manifest, key
-from progan.engine.snapshot import Snapshot, load_snapshot
+from progan.engine.snapshot import Snapshot
 from progan.files import write_json
 from progan.metrics.features import inception
 from progan.metrics.neighbours import Nearest, Neighbours, NumberedDraw, Space, feature_space, find, pixel_space
@@ -33,10 +33,9 @@ def neighbours(run: Path, snapshot: Path | None, count: int, nearest: int) -> No
     """Look for the `nearest` training images of `count` generated ones; snapshot: None for the run's last."""
     directory = RunDirectory(run)
     config = validate(Config, directory.read_config())
-    (path,) = Selection(snapshot).of(directory, config)
-    loaded, manifest = load_snapshot(path), open_set(config.data)
+    loaded, manifest = open_snapshot(snapshot or run), open_set(config.data)
     _require_the_training_set(manifest, loaded)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = evaluation_device()
     generated, spaces = _generated(loaded, count, device), _spaces(config, device)
     # Each image is read once, so none is held in memory.
     reading = config.data.model_copy(update={"resident_gb": 0.0})
@@ -74,7 +73,8 @@ def _spaces(config: Config, device: torch.device) -> list[Space]:
         say(f"pixel space only: {problem}")
         return [pixel_space(device)]
     network = f"Inception, weights {weights.sha256[:8]}"
-    return [pixel_space(device), feature_space(inception(weights.tensors, device), network)]
+    extract = inception(weights, device).extract
+    return [pixel_space(device), feature_space(lambda images: extract(images).pooled, network)]
 
 
 def _find(generated: Tensor, real: NumberedDraw, count: int, spaces: Sequence[Space], mirror: bool) -> list[Neighbours]:

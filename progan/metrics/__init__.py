@@ -151,6 +151,42 @@ METRICS = {
         minimum_resolution=4,
         example="pr50k",
     ),
+    "modes": Metric(
+        results={
+            "ndb": Result(
+                title="Share of statistically different bins of thumbnails",
+                better="lower",
+                source="arXiv 1805.12462",
+            ),
+            "spread": Result(
+                title="Mean distance between two thumbnails",
+                better="match",
+                source="module modes",
+            ),
+        },
+        k=1000,
+        images_each=1,
+        needs_real=True,
+        needs_network=False,
+        minimum_resolution=4,
+        example="modes5k",
+    ),
+    "energy": Metric(
+        results={
+            "energy": Result(
+                title="Energy distance of thumbnails under random projections",
+                better="lower",
+                source="Székely and Rizzo 2013; Lopes, Jacob and Wainwright 2011",
+                unit="x 1000",
+            )
+        },
+        k=1000,
+        images_each=1,
+        needs_real=True,
+        needs_network=False,
+        minimum_resolution=4,
+        example="energy2k",
+    ),
 }
 
 
@@ -208,6 +244,11 @@ def known() -> str:
     return "; ".join(
         f"{family}<n>k ({row.title}, n x {row.k} {row.counts}, as {row.example})" for family, row in METRICS.items()
     )
+
+
+def example_of(result: str) -> str:
+    """A name to ask for that gives, among others, this result."""
+    return next(row.example for row in METRICS.values() if result in row.results)
 
 
 def result_name(spec: MetricSpec, result: str, mark: str) -> str:

@@ -7,7 +7,9 @@ import torch
 from progan.metrics.features import FeatureNetwork
 from progan.metrics.fidelity import frechet_distance, inception_score, kernel_distance, precision_and_recall
 from progan.metrics.gathering import Family
+from progan.metrics.modes import Modes
 from progan.metrics.msssim import MultiScaleSimilarity
+from progan.metrics.projection import EnergyDistance
 from progan.metrics.sliced_wasserstein import SlicedWasserstein
 from progan.types import DataError
 
@@ -27,6 +29,8 @@ class Families:
             "kid": lambda: kernel_distance(self.network()),
             "is": lambda: inception_score(self.network()),
             "pr": lambda: precision_and_recall(self.network()),
+            "modes": lambda: Modes(seed, device),
+            "energy": lambda: EnergyDistance(seed, device),
         }
 
     def __getitem__(self, family: str) -> Family:

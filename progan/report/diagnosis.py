@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from progan.metrics import METRICS
+from progan.metrics import example_of
 from progan.report.balance import balance
 from progan.report.finding import Finding, Limits, State, unmeasured
 from progan.report.headline import SLIP, Headline
@@ -98,9 +98,7 @@ def _bins(one: Headline | None) -> Finding:
 
 
 def _unasked(name: str, measure: str, family: str) -> Finding:
-    if family not in METRICS:
-        return unmeasured(name, measure, f"{family} was not measured against real images.")
-    asked = f"progan evaluate RUN {METRICS[family].example}"
+    asked = f"progan evaluate RUN {example_of(family)}"
     return unmeasured(name, measure, f"Not measured against real images: {asked}, or with a smaller count, does it.")
 
 

@@ -13,7 +13,7 @@ Better = Literal["lower", "higher", "match"]
 
 SLIP = 0.1  # of the best value: a last value worse by more than that is worth a warning
 FAMILY = re.compile(r"[a-z]+")
-OTHER_WEIGHTS = re.compile(r"(?!fid).+-([0-9a-f]{8,64})")
+OTHER_NETWORK = re.compile(r"[a-z0-9]+-(\w+)")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Headline:
 
     @property
     def family(self) -> str:
-        """The letters the name begins with: a key of METRICS, where this version knows the metric."""
+        """The letters the name begins with, as it stands among the results of METRICS."""
         match = FAMILY.match(self.metric)
         return match[0] if match else ""
 
@@ -92,9 +92,9 @@ def headlines(measurements: Sequence[Measurement]) -> list[Headline]:
     return [_headline([one for one in measurements if one.metric == name]) for name in names]
 
 
-def foreign_weights(metric: str) -> str | None:
-    """The hash in the name of a metric that was measured with weights other than the published ones."""
-    match = OTHER_WEIGHTS.fullmatch(metric)
+def other_network(metric: str) -> str | None:
+    """What a metric is named after that was measured with another network than the published Inception."""
+    match = OTHER_NETWORK.fullmatch(metric)
     return match[1] if match else None
 
 

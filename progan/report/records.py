@@ -128,7 +128,7 @@ def read_run(run: RunDirectory) -> RunRecord:
         measurements=_latest(measurements),
         samples=_named(run.samples()),
         status=_validate(run.status, Status, _read(run.status, run.read_status)) if run.status.exists() else None,
-        walk=next(iter(_named(_walks(run))[-1:]), None),
+        walk=next(iter(_named(run.walks())[-1:]), None),
         neighbours=_neighbours(run, ticks),
     )
 
@@ -162,23 +162,18 @@ def _named(paths: list[Path]) -> list[Sample]:
     return [Sample(path, int(match[1]), int(match[2])) for path, match in named if match]
 
 
-def _walks(run: RunDirectory) -> list[Path]:
-    return sorted((run.root / "walks").glob("*.png"))
-
-
 def _neighbours(run: RunDirectory, ticks: list[Tick]) -> Neighbours | None:
-    folder = run.root / "neighbours"
-    pictures = sorted(path for space in SPACES for path in folder.glob(f"[0-9]*-{space}.png"))
+    pictures = run.neighbours_pictures()
     if not pictures:
         return None
     seen = seen_by(pictures[-1])
     resolution = next((tick.resolution for tick in reversed(ticks) if tick.images_seen <= seen), 0)
     found = {path.stem.partition("-")[2]: Sample(path, seen, resolution) for path in pictures if seen_by(path) == seen}
-    return Neighbours(seen, found, _neighbour_facts(folder / f"{seen:09d}.json"))
+    return Neighbours(seen, found, _neighbour_facts(run.neighbours_facts(seen)))
 
 
 def _neighbour_facts(path: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     found = _validate(path, dict[str, Any], _read(path, lambda: json.loads(path.read_text(encoding="utf-8"))))
-    return {space: found[space] for space in SPACES if isinstance(found.get(space), dict)}
+    return _validate(path, dict[str, dict[str, Any]], found.get("spaces", {}))

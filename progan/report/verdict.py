@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from progan.report.headline import Headline, foreign_weights
+from progan.report.headline import Headline, other_network
 from progan.report.records import RunRecord
 from progan.report.wording import count, duration, kimg, number, plus_minus, ratio
 
@@ -106,11 +106,11 @@ def _unsaid(rest: Sequence[Headline]) -> list[str]:
 
 def _cautions(one: Headline) -> list[str]:
     lines = []
-    digest = foreign_weights(one.metric)
-    if digest:
+    network = other_network(one.metric)
+    if network:
         lines.append(
-            f"{one.metric} is made of features of a network whose weights (hash {digest}…) are not the published "
-            "Inception weights: it compares with no published number, only with values of the same name."
+            f"{one.metric} is made of the features of {network}, not of the published Inception network: it compares "
+            "with no published number, only with values of the same name."
         )
     p_value = _p_value(one)
     if p_value is not None:

@@ -158,8 +158,8 @@ def test_swings_are_counted_by_their_size() -> None:
 def test_memorised_images_are_seen_in_either_space(tmp_path: Path, verdict: str, state: str) -> None:
     run = started_run(tmp_path / "run")
     draw(run.root / "neighbours" / "000001000-pixels.png", 8, 8, 0)
-    facts = {"pixels": {"verdict": "distinct", "percentile": 50.0}, "features": {"verdict": verdict}, "k": 3}
-    (run.root / "neighbours" / "000001000.json").write_text(json.dumps(facts))
+    spaces = {"pixels": {"verdict": "distinct", "percentile": 50.0}, "features": {"verdict": verdict}}
+    (run.root / "neighbours" / "000001000.json").write_text(json.dumps({"spaces": spaces, "seed": 1}))
     diagnosis = read_account(run).diagnosis
     assert _found(diagnosis, "Memorisation").state == state
     assert ("copies" in diagnosis.verdict) == (state == "bad")
