@@ -51,7 +51,7 @@ def test_text_of_the_user_is_shown_and_never_becomes_markup(page: Page) -> None:
 
 
 def test_a_metric_with_other_weights_is_not_called_fid(page: Page) -> None:
-    assert "(hash ab12cd34…) are not the published Inception weights" in page.text
+    assert "of the features of ab12cd34, not of the published Inception network" in page.text
     assert page.text.replace("not comparable with published FID", "").count("FID") == 0
 
 
