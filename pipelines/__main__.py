@@ -8,6 +8,7 @@ import typer
 
 import progan
 from pipelines.console import user_errors
+from pipelines.measuring_commands import compare
 from pipelines.picture_commands import sample, timelapse, walk
 from pipelines.weights_commands import weights
 
@@ -247,7 +248,7 @@ def best(
         stage(run, metric)
 
 
-for command in (sample, walk, timelapse):
+for command in (compare, sample, walk, timelapse):
     app.command()(command)
 
 
