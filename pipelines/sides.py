@@ -46,6 +46,9 @@ class Side:
     images_seen: int | None = None  # by a generator in training
     facts: dict[str, Any] = field(default_factory=dict)  # of its own, for the provenance
 
+    def ordered(self, by_name: bool) -> Ordered:
+        return self.sorted if by_name else self.mixed
+
 
 def open_side(source: str, seed: int, world: World, open_: ExitStack) -> Side:
     """DataError for what cannot be compared. seed: of the order of a set. open_: closes it."""

@@ -202,7 +202,7 @@ class Evaluator:
         if self._real.count < needed:
             return f"no floor: it takes {needed} real images and there are {self._real.count}"
         if not spec.row.needs_real:
-            return f"the value of {spec.real_count} {spec.row.counts} of real images"
+            return f"the value of {spec.real_count} real {spec.row.counts}"
         return f"the first {spec.real_count} real images against the next {spec.real_count}"
 
 

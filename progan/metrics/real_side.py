@@ -21,8 +21,8 @@ RealDraw = Callable[[int, int, int], Tensor]  # (resolution, start, count) -> ui
 
 @dataclass(frozen=True)
 class RealSet:
-    """A fixed sequence of real images in random order: the floor compares its first images with its next ones, so a
-    set sorted by class or by person would make it too high."""
+    """A fixed sequence of real images, in random order unless all are compared at once: the floor compares the first
+    images with the next ones, so a set sorted by class or by person would make it too high."""
 
     draw: RealDraw
     count: int

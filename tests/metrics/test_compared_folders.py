@@ -11,7 +11,7 @@ from PIL import Image
 from test_fidelity import registered, small_network, torch_fidelity
 
 from pipelines.__main__ import main
-from pipelines.compare import Pair
+from pipelines.pair import Pair
 from pipelines.sides import open_side
 from progan.distributed.world import World
 from progan.metrics import MetricSpec, describe

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from progan.metrics import METRICS, MetricSpec, describe, known, parse, result_name
+from progan.metrics import METRICS, MetricSpec, describe, known, of_all, parse, result_name
 from progan.types import ConfigError
 
 
@@ -48,6 +48,19 @@ def test_a_result_with_other_weights_is_not_called_fid() -> None:
     assert describe("fid10k") is METRICS["fid"].results["fid"]
     with pytest.raises(ConfigError):
         describe("accuracy")
+
+
+def test_a_comparison_of_whole_sets_is_named_by_both_counts() -> None:
+    assert of_all("fid", 5000, 30_001) == MetricSpec("fid", 5000, "fid5000:30001", 30_001)
+    pairs = of_all("msssim", 21, 30)
+    assert (pairs.name, pairs.images, pairs.real_images) == ("msssim10:15", 20, 30)
+    assert of_all("swd", 30, 20) == MetricSpec("swd", 20, "swd20:20", 20)
+    assert result_name(of_all("pr", 5, 7), "recall", "") == "recall5:7"
+    assert describe("recall5:7") is METRICS["pr"].results["recall"]
+    assert "not comparable" in describe("fd5:7-0123abcd").title
+    for name in ("fid5", "fid5:", "fid:7"):
+        with pytest.raises(ConfigError):
+            describe(name)
 
 
 def test_the_evaluator_is_imported_without_torch_fidelity() -> None:

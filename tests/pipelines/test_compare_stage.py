@@ -99,6 +99,9 @@ def test_a_set_has_the_images_it_was_made_of(run: RunDirectory, tmp_path: Path) 
     assert record["value"] < 1e-4
     assert record["provenance"]["generated"]["kind"] == "images"
     assert record["provenance"]["real"]["kind"] == "prepared set"
+    assert _progan("compare", folder / "set", folder / "set", "modes", "--resolution", 4, "--json", out) == 0
+    bins, _ = json.loads(out.read_text())
+    assert (bins["metric"], bins["value"], bins["resolution"]) == (f"ndb{IMAGES}:{IMAGES}", 0, 4)
     assert _progan("compare", run.root, folder / "pictures", "energy", "--json", out) == 0
     (record,) = json.loads(out.read_text())
     assert record["metric"] == f"energy{IMAGES}:{IMAGES}"

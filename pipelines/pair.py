@@ -1,0 +1,155 @@
+"""Two sides of a comparison: what can be measured of them, and the records of it."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.console import say
+from pipelines.measuring import EVALUATION_SEED, evaluation_device
+from pipelines.sides import Side
+from progan.data.folder_images import Size
+from progan.distributed.world import World
+from progan.metrics import METRICS, MetricSpec, of_all, parse
+from progan.metrics.evaluator import Evaluator
+from progan.metrics.features import FeatureNetwork
+from progan.metrics.gathering import Progress
+from progan.metrics.real_side import RealSet
+from progan.types import DataError
+
+LoadNetwork = Callable[[], FeatureNetwork]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Generated and real images of one size."""
+
+    generated: Side
+    real: Side
+    size: Size
+
+    @property
+    def resolution(self) -> int:
+        """The shorter side, in px."""
+        return min(self.size)
+
+    def spec(self, name: str) -> MetricSpec:
+        """What a metric's name asks for; a family without a number asks for all images. ConfigError for no metric."""
+        if name not in METRICS:
+            return parse(name)
+        assert self.real.count is not None, "real images have an end"
+        generated = self.real.count if self.generated.count is None else self.generated.count
+        return of_all(name, generated, self.real.count)
+
+    def measurable(self, specs: Sequence[MetricSpec]) -> list[MetricSpec]:
+        """Those that can be measured of these sets; a line for each other. DataError where none is left."""
+        obstacles = {spec: self._obstacle(spec) for spec in specs}
+        problems = [f"{spec.name}: left out: {obstacle}" for spec, obstacle in obstacles.items() if obstacle]
+        _tell(problems, something_is_left=len(problems) < len(obstacles))
+        return [spec for spec, obstacle in obstacles.items() if not obstacle]
+
+    def measure(
+        self,
+        specs: Sequence[MetricSpec],
+        load_network: LoadNetwork,
+        cache: Path | None,
+        world: World,
+        progress: Progress,
+    ) -> list[dict[str, Any]]:
+        """Records, on the main rank; those that take the images by name come first.
+
+        DataError where nothing can be measured, or where a set is not what its first image promised.
+        """
+        prints = self.generated.fingerprint(progress), self.real.fingerprint(progress)
+        load_once = functools.cache(load_network)
+        evaluators = {
+            by_name: self._evaluator(some, by_name, prints[1], load_once, cache, world)
+            for by_name in (True, False)
+            if (some := [spec for spec in specs if _is_by_name(spec) == by_name])
+        }
+        problems = [problem for evaluator in evaluators.values() for problem in evaluator.preflight(self.resolution)]
+        _tell(problems, any(evaluator.result_names(self.resolution) for evaluator in evaluators.values()))
+        return [
+            record | {"provenance": record["provenance"] | self._facts(prints, by_name)}
+            for by_name, evaluator in evaluators.items()
+            for record in self._records(evaluator, by_name, progress)
+        ]
+
+    def _evaluator(
+        self,
+        specs: Sequence[MetricSpec],
+        by_name: bool,
+        fingerprint: str,
+        load_network: LoadNetwork,
+        cache: Path | None,
+        world: World,
+    ) -> Evaluator:
+        """Of metrics that take the images in one order."""
+        ordered = self.real.ordered(by_name)
+        return Evaluator(
+            names=specs,
+            real=RealSet(ordered.draw, self.real.count or 0, fingerprint, ordered.order),
+            seed=EVALUATION_SEED,
+            device=evaluation_device(),
+            load_network=load_network,
+            cache=cache,
+            world=world,
+            note=say,
+        )
+
+    def _records(self, evaluator: Evaluator, by_name: bool, progress: Progress) -> list[dict[str, Any]]:
+        draw = functools.partial(self.generated.ordered(by_name).draw, self.resolution)
+        records = evaluator.measure([draw], self.resolution, progress)
+        return [record | {"images_seen": self.generated.images_seen} for record in records]
+
+    def _facts(self, prints: tuple[str, str], by_name: bool) -> dict[str, Any]:
+        """What the provenance says of the sides."""
+        roles = {"generated": self.generated, "real": self.real}
+        return {
+            role: {
+                "source": side.name,
+                "kind": side.kind,
+                "fingerprint": fingerprint,
+                "images": side.count,
+                "size": self.size,
+                "order": side.ordered(by_name).order,
+                **side.facts,
+            }
+            for (role, side), fingerprint in zip(roles.items(), prints, strict=True)
+        }
+
+    def _obstacle(self, spec: MetricSpec) -> str | None:
+        """Why a metric cannot be measured, with the remedy; None when it can."""
+        row, (width, height) = spec.row, self.size
+        if not row.needs_network and (width != height or width & (width - 1)):
+            rule = "it takes squares with a side of a power of two"
+            return f"{rule}, and these images have {width}x{height} px; cut them so: progan prepare"
+        if self.resolution < row.minimum_resolution:
+            return f"it takes at least {row.minimum_resolution} px; give larger images"
+        if min(spec.count, spec.real_count) < row.least:
+            return f"it takes at least {row.least} {row.counts} on either side; give more"
+        lacking = _lack(spec, self.generated, spec.images)
+        return lacking or (_lack(spec, self.real, spec.real_images) if row.needs_real else None)
+
+
+def _is_by_name(spec: MetricSpec) -> bool:
+    """All images by their features, as torch-fidelity takes them. Pairs and parts must be random."""
+    return spec.real is not None and spec.row.needs_network
+
+
+def _lack(spec: MetricSpec, side: Side, images: int) -> str | None:
+    """What is in the way if a side has fewer images."""
+    if side.count is None or side.count >= images:
+        return None
+    fitting = side.count // (spec.row.k * spec.row.images_each)
+    remedy = f"ask for {spec.family}{fitting}k" if fitting else f"ask for {spec.family}, which takes all there are"
+    return f"it takes {images} images and {side.name} has {side.count}; {remedy}"
+
+
+def _tell(problems: Sequence[str], something_is_left: bool) -> None:
+    """Say what is left out; DataError where that is all."""
+    if problems and not something_is_left:
+        raise DataError("; ".join(problems))
+    for problem in problems:
+        say(problem)
