@@ -1,5 +1,6 @@
 """Measure snapshots: append the results to metrics.jsonl."""
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -22,7 +23,7 @@ from progan.rundir import RunDirectory, seen_by
 from progan.settings import Config, make_schedule
 from progan.types import ConfigError, DataError, DataSpec
 
-POLL = 10.0  # seconds between two looks of a watcher
+POLL = 5.0  # seconds between two looks of a watcher
 
 
 @dataclass(frozen=True)
@@ -164,3 +165,9 @@ class _Measuring:
         if wanted and wanted <= done:
             say(f"{name}: measured already")
         return not wanted <= done
+
+
+if __name__ == "__main__":
+    from pipelines.__main__ import main
+
+    main(["evaluate", *sys.argv[1:]])
