@@ -13,7 +13,7 @@ quickstart: .venv/.installed
 test: .venv/.installed
 	$(BIN)/python -m pytest
 
-# Brings up a real Slurm on this machine (root, Debian) and runs the job scripts on it; a quarter of an hour.
+# Brings up a real Slurm on this machine (root, Debian) and runs the job scripts on it; half an hour.
 test-slurm: .venv/.installed
 	PROGAN_TEST_SLURM=1 $(BIN)/python -m pytest tests/slurm
 
