@@ -51,7 +51,7 @@ class Judgement:
 
 
 class _Question(NamedTuple):
-    """What is asked of an image."""
+    """What is asked of each image, and how answers are judged."""
 
     loss: Callable[[Tensor, Tensor], Tensor]  # logits NC, labels -> scalar
     right: Callable[[Tensor, Tensor], Tensor]  # logits NC, labels -> bool, one an answer
@@ -61,7 +61,7 @@ class _Question(NamedTuple):
 _WHICH_CLASS = _Question(
     loss=F.cross_entropy,
     right=lambda logits, labels: logits.argmax(dim=1) == labels,
-    commonest=lambda labels: float(labels.bincount().max() / len(labels)),
+    commonest=lambda labels: int(labels.bincount().max()) / len(labels),
 )
 _WHICH_OF_ALL = _Question(
     loss=lambda logits, labels: F.binary_cross_entropy_with_logits(logits, labels.float()),
@@ -113,7 +113,7 @@ def untrained_classifier(classes: int, config: ClassifierConfig, seed: int) -> C
 def train_classifier(
     classifier: Classifier, examples: Examples, training: ClassifierTraining, device: torch.device, progress: Progress
 ) -> None:
-    """Show it so many images of those to learn from; TrainingError where a loss is not finite.
+    """Show it so many images of those to learn from; TrainingError where a loss or a weight is not finite.
 
     The same seed gives the same network on the same machine.
     """
@@ -126,10 +126,13 @@ def train_classifier(
             optimizer.param_groups[0]["lr"] = training.lr_at(seen)
             optimizer.zero_grad()
             loss = examples.question.loss(*_answered(classifier, _mirrored(batch, training.seed, seen), device))
+            _require_finite("loss", loss.item(), seen)
             torch.autograd.backward(loss)
             optimizer.step()
-            _require_finite(loss.item(), seen)
             progress(seen + len(positions), loss.item())
+    # No loss shows what the last step did.
+    total = sum(weight.detach().abs().sum().item() for weight in classifier.parameters())
+    _require_finite("sum of weights", total, training.images)
 
 
 def judge(classifier: Classifier, examples: Examples, device: torch.device, batch: int = 64) -> Judgement:
@@ -161,6 +164,6 @@ def _answered(classifier: Classifier, batch: Batch, device: torch.device) -> tup
     return logits, batch.labels.to(device)
 
 
-def _require_finite(loss: float, seen: int) -> None:
-    if not math.isfinite(loss):
-        raise TrainingError(f"the classifier's loss is {loss} at {seen} images; nothing is written, try another --seed")
+def _require_finite(what: str, value: float, seen: int) -> None:
+    if not math.isfinite(value):
+        raise TrainingError(f"the classifier's {what} is {value} at {seen} images; try another seed")

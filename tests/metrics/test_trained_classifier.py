@@ -180,9 +180,11 @@ def test_the_learning_rate_falls_to_nothing_along_half_a_cosine() -> None:
     assert rates == pytest.approx([0.006, 0.003, 0])
 
 
-def test_a_loss_that_is_not_finite_ends_the_training_with_its_place(skin: Manifest) -> None:
-    with pytest.raises(TrainingError, match=r"loss is .* at \d+ images"):
+def test_a_loss_or_weight_that_is_not_finite_ends_the_training_with_its_place(skin: Manifest) -> None:
+    with pytest.raises(TrainingError, match=r"loss is .* at [1-9]\d+ images"):
         trained(skin, ClassifierTraining(images=200, batch=16, lr=1e30))
+    with pytest.raises(TrainingError, match=r"sum of weights is (inf|nan) at 16 images"):
+        trained(skin, ClassifierTraining(images=16, batch=16, lr=float("inf")))
 
 
 @pytest.mark.parametrize(("wanted", "read"), [(4, 4), (SIDE, SIDE), (32, SIDE)])
