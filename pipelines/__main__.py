@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import progan
+from pipelines.classifier_command import classifier
 from pipelines.console import user_errors
 from pipelines.picture_commands import sample, timelapse, walk
 from pipelines.weights_commands import weights
@@ -220,6 +221,7 @@ def evaluate(
     seeds: Annotated[
         int | None, typer.Option(help="Sets of generated images; from 2 on with an interval.", min=1, max=10)
     ] = None,
+    network: Annotated[Path | None, typer.Option(help="A file of progan classifier, in place of Inception.")] = None,
 ) -> None:
     """Measure snapshots, also while training goes on; results are appended to RUN/metrics.jsonl."""
     with user_errors():
@@ -230,7 +232,7 @@ def evaluate(
         if list_:
             list_unmeasured(run, selection)
         else:
-            stage(run, selection, metrics or [], seeds, watch)
+            stage(run, selection, metrics or [], seeds, watch, network)
 
 
 @app.command()
@@ -247,7 +249,7 @@ def best(
         stage(run, metric)
 
 
-for command in (sample, walk, timelapse):
+for command in (classifier, sample, walk, timelapse):
     app.command()(command)
 
 

@@ -52,14 +52,22 @@ class Selection:
         return snapshots if self.every else snapshots[-1:]
 
 
-def evaluate(run: Path, selection: Selection, metrics: Sequence[str], seeds: int | None, watch: bool) -> None:
+def evaluate(
+    run: Path,
+    selection: Selection,
+    metrics: Sequence[str],
+    seeds: int | None,
+    watch: bool,
+    network: Path | None = None,
+) -> None:
     """Measure the selected snapshots of `run`; what is measured already is left out.
 
     Any number of processes may share each measurement, as a launcher starts them, and any number of calls may do so at
     once: each result is made by one of them. watch: go on with the snapshots that appear until the training has ended.
+    network: a classifier's file, in place of the network of the run's settings; None: theirs.
     """
     directory = RunDirectory(run)
-    config = validate(Config, directory.read_config())
+    config = _looking_through(network, validate(Config, directory.read_config()))
     world = make_world(make_accelerator(directory))
     with watched(world), ExitStack() as open_:
         manifest, _ = on_every_rank(lambda: open_set(config.data), world)
@@ -72,6 +80,12 @@ def evaluate(run: Path, selection: Selection, metrics: Sequence[str], seeds: int
             measuring.watch(selection)
         else:
             measuring.measure(selection)
+
+
+def _looking_through(network: Path | None, config: Config) -> Config:
+    if network is None:
+        return config
+    return config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"network": network})})
 
 
 def list_unmeasured(run: Path, selection: Selection) -> None:

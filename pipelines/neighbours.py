@@ -11,17 +11,15 @@ import torch
 from torch import Tensor
 
 from pipelines.console import counting, say
-from pipelines.measuring import EVALUATION_SEED, evaluation_device
+from pipelines.measuring import EVALUATION_SEED, evaluation_device, load_network
 from pipelines.snapshots import open_snapshot
 from progan.config import validate
 from progan.data.loader import Loader, open_set
 from progan.data.manifest import Manifest, key
 from progan.engine.snapshot import Snapshot
 from progan.files import write_json
-from progan.metrics.features import inception
 from progan.metrics.neighbours import Nearest, Neighbours, NumberedDraw, Space, feature_space, find, pixel_space
 from progan.metrics.thumbnails import averaged
-from progan.metrics.weights import load_weights
 from progan.rundir import RunDirectory
 from progan.sampling.generate import image_sequence
 from progan.sampling.grids import WIDEST, save_sheet, tile
@@ -68,13 +66,13 @@ def _generated(snapshot: Snapshot, count: int, device: torch.device) -> Tensor:
 
 def _spaces(config: Config, device: torch.device) -> list[Space]:
     try:
-        weights = load_weights(config.evaluation.weights)
+        network = load_network(config.evaluation)
     except DataError as problem:
         say(f"pixel space only: {problem}")
         return [pixel_space(device)]
-    network = f"Inception, weights {weights.sha256[:8]}"
-    extract = inception(weights, device).extract
-    return [pixel_space(device), feature_space(lambda images: extract(images).pooled, network)]
+    kind = "Inception" if config.evaluation.network is None else f"the classifier {network.mark}"
+    name = f"{kind}, weights {network.sha256[:8]}"
+    return [pixel_space(device), feature_space(lambda images: network.extract(images).pooled, name)]
 
 
 def _find(generated: Tensor, real: NumberedDraw, count: int, spaces: Sequence[Space], mirror: bool) -> list[Neighbours]:

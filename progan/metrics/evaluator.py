@@ -80,7 +80,7 @@ class Evaluator:
         """A line for each metric that cannot be measured, with the remedy; `measure` leaves those out.
 
         A metric that is not defined at so small a resolution is left out without a line: it will be at a later one.
-        Looks for the Inception weights, and tries to fetch them, when a metric needs them.
+        Loads the network when a metric needs it, and so tries to fetch the Inception weights where they are not there.
         """
         obstacles = self._obstacles(resolution)
         return [f"{spec.name}: left out: {obstacle}" for spec, obstacle in obstacles.items() if obstacle]
@@ -158,7 +158,7 @@ class Evaluator:
             return f"it compares with {spec.images} real images and there are {self._real.count}; {remedy}"
         try:
             if spec.row.needs_network:
-                self._families.network()
+                self._families[spec.family]
         except DataError as error:
             return str(error)
         return None

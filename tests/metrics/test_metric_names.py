@@ -50,6 +50,20 @@ def test_a_result_with_other_weights_is_not_called_fid() -> None:
         describe("accuracy")
 
 
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("fd50k-faces", "Fréchet distance in the features of faces"),
+        ("kd50k-0123abcd", "Kernel distance in the features of 0123abcd"),
+        ("cs1k-faces", "Classifier score in the features of faces"),
+        ("precision50k-faces", "Improved precision in the features of faces"),
+        ("recall50k-faces", "Improved recall in the features of faces"),
+    ],
+)
+def test_a_title_with_another_network_names_that_and_not_inception(name: str, title: str) -> None:
+    assert describe(name).title == f"{title}, not comparable with published values"
+
+
 def test_the_evaluator_is_imported_without_torch_fidelity() -> None:
     check = (
         "import sys, progan.metrics.evaluator; "
