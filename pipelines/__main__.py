@@ -225,14 +225,14 @@ def evaluate(
 ) -> None:
     """Measure snapshots, also while training goes on; results are appended to RUN/metrics.jsonl."""
     with user_errors():
-        from pipelines.evaluate import Selection, list_unmeasured
+        from pipelines.evaluate import Changes, Selection, list_unmeasured
         from pipelines.evaluate import evaluate as stage
 
         selection = Selection(snapshot, every or (watch and not due), due)
         if list_:
             list_unmeasured(run, selection)
         else:
-            stage(run, selection, metrics or [], seeds, watch, network)
+            stage(run, selection, metrics or [], Changes(seeds, network), watch)
 
 
 @app.command()
@@ -259,12 +259,17 @@ def neighbours(
     snapshot: Annotated[Path | None, typer.Option(help="A snapshot file; default: the run's last.")] = None,
     count: Annotated[int, typer.Option(help="How many generated images.", min=1)] = 8,
     nearest: Annotated[int, typer.Option(help="Neighbours shown of each.", min=1, max=50)] = 5,
+    features: Annotated[
+        bool, typer.Option("--features", help="In features too: of evaluation.network, else Inception.")
+    ] = False,
+    network: Annotated[Path | None, typer.Option(help="A file of progan classifier; stands for --features.")] = None,
 ) -> None:
     """Show the training images nearest to generated ones, and say whether these are copies; see RUN/neighbours."""
     with user_errors():
+        from pipelines.evaluate import Changes
         from pipelines.neighbours import neighbours as stage
 
-        stage(run, snapshot, count, nearest)
+        stage(run, snapshot, count, nearest, features or network is not None, Changes(network=network))
 
 
 @app.command()

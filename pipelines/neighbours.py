@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pipelines.console import counting, say
+from pipelines.evaluate import Changes
 from pipelines.measuring import EVALUATION_SEED, evaluation_device, load_network
 from pipelines.snapshots import open_snapshot
 from progan.config import validate
@@ -27,14 +28,18 @@ from progan.settings import Config
 from progan.types import DataError
 
 
-def neighbours(run: Path, snapshot: Path | None, count: int, nearest: int) -> None:
-    """Look for the `nearest` training images of `count` generated ones; snapshot: None for the run's last."""
+def neighbours(run: Path, snapshot: Path | None, count: int, nearest: int, features: bool, changes: Changes) -> None:
+    """Look for the `nearest` training images of `count` generated ones, in pixel space and, if wanted, by features.
+
+    snapshot: None for the run's last.
+    """
     directory = RunDirectory(run)
-    config = validate(Config, directory.read_config())
+    config = changes.made_to(validate(Config, directory.read_config()))
     loaded, manifest = open_snapshot(snapshot or run), open_set(config.data)
     _require_the_training_set(manifest, loaded)
     device = evaluation_device()
-    generated, spaces = _generated(loaded, count, device), _spaces(config, device)
+    generated = _generated(loaded, count, device)
+    spaces = [pixel_space(device), *([_feature_space(config)] if features else [])]
     # Each image is read once, so none is held in memory.
     reading = config.data.model_copy(update={"resident_gb": 0.0})
     with closing(Loader(manifest, reading, config.seed)) as loader:
@@ -64,15 +69,10 @@ def _generated(snapshot: Snapshot, count: int, device: torch.device) -> Tensor:
     return image_sequence(generator, EVALUATION_SEED, system.latent_dim, system.num_classes, "neighbours")(0, count)
 
 
-def _spaces(config: Config, device: torch.device) -> list[Space]:
-    try:
-        network = load_network(config.evaluation)
-    except DataError as problem:
-        say(f"pixel space only: {problem}")
-        return [pixel_space(device)]
+def _feature_space(config: Config) -> Space:
+    network = load_network(config.evaluation)
     kind = "Inception" if config.evaluation.network is None else f"the classifier {network.mark}"
-    name = f"{kind}, weights {network.sha256[:8]}"
-    return [pixel_space(device), feature_space(lambda images: network.extract(images).pooled, name)]
+    return feature_space(lambda images: network.extract(images).pooled, f"{kind}, weights {network.sha256[:8]}")
 
 
 def _find(generated: Tensor, real: NumberedDraw, count: int, spaces: Sequence[Space], mirror: bool) -> list[Neighbours]:

@@ -174,7 +174,7 @@ def test_neighbours_are_looked_for_in_its_features(
 ) -> None:
     config = run.read_config()
     run.write_config(config | {"evaluation": config["evaluation"] | {"network": str(file)}})
-    assert _progan("neighbours", run.root, "--count", 2) == 0
+    assert _progan("neighbours", run.root, "--count", 2, "--features") == 0
     assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == ["pixels", "features"]
     features = json.loads(run.neighbours_facts(0).read_text())["spaces"]["features"]
     assert features["unit"].endswith(f"of the classifier tones, weights {sha256_of(file)[:8]}")
@@ -183,5 +183,5 @@ def test_neighbours_are_looked_for_in_its_features(
 def test_a_network_that_is_not_there_is_named(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
     config = run.read_config()
     run.write_config(config | {"evaluation": config["evaluation"] | {"network": "absent.safetensors"}})
-    assert _progan("neighbours", run.root, "--count", 2) == 0
-    assert "pixel space only: absent.safetensors: not a readable progan classifier 1" in capsys.readouterr().out
+    assert _progan("neighbours", run.root, "--count", 2, "--features") == 2
+    assert "error: absent.safetensors: not a readable progan classifier 1" in capsys.readouterr().err
