@@ -113,7 +113,7 @@ class Evaluator:
         """On the main rank."""
         spans = self._spans(specs, resolution)
         what = f"generated images at {resolution} px"
-        gather(fake, list(set(spans.values())), self._batch, self._world, partial(progress, what))
+        gather(fake, list(dict.fromkeys(spans.values())), self._batch, self._world, partial(progress, what))
 
         def compare() -> dict[MetricSpec, _Measured]:
             return {spec: self._measured(spec, spans.pop(spec), progress) for spec in specs if self._world.is_main}

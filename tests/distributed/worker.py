@@ -115,7 +115,7 @@ def measure(world: World, folder: Path) -> None:
     system = build(ProganConfig(latent_dim=8, maps_base=32, maps_max=8), DataSpec((4, 8, 16), 64, (), "none"), 16)
     reals = RandomImages()
     evaluator = Evaluator(
-        ["swd1k", "msssim1k", "fid1k", "kid1k", "is1k", "pr1k"],
+        ["swd1k", "msssim1k", "fid1k", "is1k", "pr1k"],
         real=RealSet(lambda *asked: reals.batch(*asked, slice(None)).images, 4096, "none"),
         seed=1,
         device="cpu",
