@@ -9,6 +9,7 @@ import typer
 import progan
 from pipelines.classifier_command import classifier
 from pipelines.console import user_errors
+from pipelines.measuring_commands import compare
 from pipelines.picture_commands import sample, timelapse, walk
 from pipelines.weights_commands import weights
 
@@ -249,7 +250,7 @@ def best(
         stage(run, metric)
 
 
-for command in (classifier, sample, walk, timelapse):
+for command in (classifier, compare, sample, walk, timelapse):
     app.command()(command)
 
 

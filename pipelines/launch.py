@@ -25,18 +25,19 @@ from progan.types import ConfigError, DataError, DataSpec, LostRank
 PATIENCE = timedelta(minutes=10)
 
 
-def make_accelerator(directory: RunDirectory, expected: int | None = None) -> Accelerator:
+def make_accelerator(directory: RunDirectory | None, expected: int | None = None) -> Accelerator:
     """The processes as launched; ConfigError for a launch that would silently do something else.
 
-    expected: how many processes the user means to have; None: as many as were launched. LostRank if some stay away.
+    directory: of the run; None: there is none, and nothing is logged. expected: how many processes the user means to
+    have; None: as many as were launched. LostRank if some stay away.
     """
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     try:
         accelerator = Accelerator(
             cpu=not torch.cuda.is_available(),
             mixed_precision="no",  # autocast is entered around each play; see progan.engine.play
-            log_with="tensorboard",
-            project_dir=str(directory.root),
+            log_with=None if directory is None else "tensorboard",
+            project_dir=None if directory is None else str(directory.root),
             kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
         )
     except ValueError as error:  # the environment says half of what a launcher would

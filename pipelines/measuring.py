@@ -106,11 +106,16 @@ def record_all(records: list[dict[str, Any]], directory: RunDirectory) -> None:
 
 
 def line(record: dict[str, Any]) -> str:
-    """A metric as a line for people."""
+    """A metric of a generator as a line for people."""
+    when = f"{record['images_seen'] / 1000:.1f} kimg" if record["images_seen"] else "untrained"
+    return f"{result(record)}  {when}, {record['resolution']} px"
+
+
+def result(record: dict[str, Any]) -> str:
+    """Name, value and floor of a metric for people."""
     floor = "" if record["floor"] is None else f"  (real images {number(record['floor'])})"
     reach = "" if record["interval"] is None else f" ± {number(record['interval'][1] - record['value'])}"
-    when = f"{record['images_seen'] / 1000:.1f} kimg" if record["images_seen"] else "untrained"
-    return f"{record['metric']} {number(record['value'])}{reach}{floor}  {when}, {record['resolution']} px"
+    return f"{record['metric']} {number(record['value'])}{reach}{floor}"
 
 
 def evaluation_device() -> torch.device:

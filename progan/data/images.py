@@ -2,6 +2,8 @@
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,7 @@ Pixels = NDArray[np.uint8]  # HWC, RGB, [0, 255]
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 100_000_000  # of one picture: more is a decompression bomb or a mistake
+TOO_LARGE = f"too large: more than {MAX_PIXELS // 10**6} million px"
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = {  # what shows a picture of that orientation upright
@@ -49,18 +52,28 @@ def decode(data: bytes) -> Pixels:
 
     BadImage if it is none, is damaged or holds more than MAX_PIXELS.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of oddities in a file that is readable all the same
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+        with opened(data) as image:
+            image.load()
+            return np.asarray(to_srgb(_upright(image)))
+
+
+@contextmanager
+def opened(data: bytes) -> Iterator[Image.Image]:
+    """A file of one of FORMATS, of which only the header was read.
+
+    BadImage if it is none or is too large, and for whatever Pillow finds wrong while it is open.
+    """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of oddities in a file that is readable all the same
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                image.load()
-                return np.asarray(to_srgb(_upright(image)))
-    except MemoryError:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            yield image
+    except (MemoryError, DataError):
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise BadImage(f"too large: more than {MAX_PIXELS // 10**6} million px") from error
+        raise BadImage(TOO_LARGE) from error
     except UnidentifiedImageError as error:  # its message holds a memory address: not the same in every run
         what = f"no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file of a usual kind" if data else "the file is empty"
         raise BadImage(f"not a readable image: {what}") from error

@@ -1,5 +1,7 @@
 """The metrics a run can be asked for. A name states its whole protocol: `swd16k`, `fid50k`, `msssim10k`.
 
+A comparison of whole sets is named by both counts: `fid5000:30000` compares 5,000 generated with 30,000 real images.
+
 This module only describes: it is light to import, so that a report can label a value without the means to measure it.
 """
 
@@ -14,7 +16,7 @@ from progan.config import Settings
 from progan.types import ConfigError
 
 _REQUEST = re.compile(r"([a-z]+)([1-9][0-9]*)k")
-_RESULT = re.compile(r"([a-z]+)[1-9][0-9]*k(?:-(\w+))?")
+_RESULT = re.compile(r"([a-z]+)[1-9][0-9]*(?:k|:[1-9][0-9]*)(?:-(\w+))?")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Metric:
     needs_network: bool  # the published Inception network, or another in its place
     minimum_resolution: int  # pixels; below it the metric is not defined
     example: str  # the name of the published protocol
+    least: int = 2  # of what it counts, on either side: of fewer there is no value
+    equal_counts: bool = False  # whether it compares as many generated as real images only
 
     @property
     def title(self) -> str:
@@ -67,6 +71,7 @@ METRICS = {
         needs_network=False,
         minimum_resolution=16,
         example="swd16k",
+        equal_counts=True,
     ),
     "msssim": Metric(
         results={
@@ -117,6 +122,7 @@ METRICS = {
         needs_network=True,
         minimum_resolution=4,
         example="kid50k",
+        least=1000,
     ),
     "is": Metric(
         results={
@@ -134,6 +140,7 @@ METRICS = {
         needs_network=True,
         minimum_resolution=4,
         example="is50k",
+        least=10,
     ),
     "pr": Metric(
         results={
@@ -156,6 +163,7 @@ METRICS = {
         needs_network=True,
         minimum_resolution=4,
         example="pr50k",
+        least=4,
     ),
     "modes": Metric(
         results={
@@ -201,8 +209,9 @@ class MetricSpec:
     """One requested measurement."""
 
     family: str  # a key of METRICS
-    count: int  # of what the family counts: images or pairs
+    count: int  # of what the family counts: generated images or pairs
     name: str  # as asked for
+    real: int | None = None  # the same of real ones; None: as many
 
     @property
     def row(self) -> Metric:
@@ -210,8 +219,17 @@ class MetricSpec:
 
     @property
     def images(self) -> int:
-        """Generated images needed; the floor needs as many real ones for a pair metric, twice as many otherwise."""
+        """Generated images needed."""
         return self.count * self.row.images_each
+
+    @property
+    def real_count(self) -> int:
+        return self.count if self.real is None else self.real
+
+    @property
+    def real_images(self) -> int:
+        """Real images compared with; the floor needs twice as many where the metric compares with real ones at all."""
+        return self.real_count * self.row.images_each
 
 
 class EvaluationConfig(Settings):
@@ -244,6 +262,15 @@ def parse(name: str) -> MetricSpec:
     if match is None or row is None:
         raise ConfigError(f"{name!r}: not a metric; known: {known()}")
     return MetricSpec(family=match[1], count=int(match[2]) * row.k, name=name)
+
+
+def of_all(family: str, generated: int, real: int) -> MetricSpec:
+    """The measurement of all of so many generated and real images; where it takes equally many, the smaller number."""
+    row = METRICS[family]
+    if row.equal_counts:
+        generated = real = min(generated, real)
+    count, real_count = generated // row.images_each, real // row.images_each
+    return MetricSpec(family, count, f"{family}{count}:{real_count}", real_count)
 
 
 def known() -> str:

@@ -152,10 +152,10 @@ class Evaluator:
 
     def _obstacle(self, spec: MetricSpec) -> str | None:
         """Why the metric cannot be measured, with the remedy; None when it can."""
-        if spec.row.needs_real and self._real.count < spec.images:
+        if spec.row.needs_real and self._real.count < spec.real_images:
             fitting = self._real.count // spec.row.k
             remedy = f"ask for {spec.family}{fitting}k" if fitting else "prepare more images"
-            return f"it compares with {spec.images} real images and there are {self._real.count}; {remedy}"
+            return f"it compares with {spec.real_images} real images and there are {self._real.count}; {remedy}"
         try:
             if spec.row.needs_network:
                 self._families[spec.family]
@@ -198,11 +198,12 @@ class Evaluator:
         return {"weights_sha256": network.sha256, "preprocessing": network.preprocessing}
 
     def _floor_note(self, spec: MetricSpec) -> str:
-        if self._real.count < 2 * spec.count:
-            return f"no floor: it takes {2 * spec.count} real images and there are {self._real.count}"
+        needed = 2 * spec.real_images if spec.row.needs_real else spec.real_images
+        if self._real.count < needed:
+            return f"no floor: it takes {needed} real images and there are {self._real.count}"
         if not spec.row.needs_real:
-            return f"the value of {spec.count} {spec.row.counts} of real images"
-        return f"the first {spec.count} real images against the next {spec.count}"
+            return f"the value of {spec.real_count} {spec.row.counts} of real images"
+        return f"the first {spec.real_count} real images against the next {spec.real_count}"
 
 
 def _finite(value: float, what: str) -> float:

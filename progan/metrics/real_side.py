@@ -94,13 +94,13 @@ class RealSides:
         views = dict.fromkeys(self._families[spec.family].view for spec in specs)  # in an order all ranks share
         for view in filter(None, views):
             alike = [spec for spec in specs if self._families[spec.family].view == view]
-            images = max(self._sets(spec) * spec.images for spec in alike)
+            images = max(self._sets(spec) * spec.real_images for spec in alike)
             if images:
                 shared[view] = self._shared(alike[0], images)
         return {spec: self._parts_of(spec, shared.get(self._families[spec.family].view)) for spec in specs}
 
     def _parts_of(self, spec: MetricSpec, shared: _Kept | None) -> list[_Part]:
-        numbers, images = range(self._sets(spec)), spec.images
+        numbers, images = range(self._sets(spec)), spec.real_images
         if shared is not None:
             return [_Part(shared, slice(number * images, (number + 1) * images)) for number in numbers]
         return [
@@ -124,10 +124,10 @@ class RealSides:
 
     def _sets(self, spec: MetricSpec) -> int:
         """How many sets of real images it takes: none if there are too few."""
-        if self._real.count < spec.images:
+        if self._real.count < spec.real_images:
             return 0
         wanted = spec.row.needs_real and (spec, self._resolution) not in self._floors
-        return 2 if wanted and self._real.count >= 2 * spec.images else 1
+        return 2 if wanted and self._real.count >= 2 * spec.real_images else 1
 
     def _compare(self, parts: dict[MetricSpec, list[_Part]], progress: Progress) -> None:
         if not self._world.is_main:

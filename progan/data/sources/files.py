@@ -2,9 +2,10 @@
 
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from progan.data.frames import BoxFrame, centre_square
 from progan.data.images import SUFFIXES, decode
@@ -29,20 +30,32 @@ def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
     raise DataError(f"{spec}: label {options.label!r}: {rule}")
 
 
+class Listing(NamedTuple):
+    """The images of a folder or zip in the order of their names."""
+
+    entries: list[Entry]
+    read: Callable[[Entry], bytes]  # the file's content; picklable; BadImage for a file that cannot be read
+    digest: str  # of names and sizes, in a zip of names and checksums
+
+
 def plain(spec: str, path: Path) -> Source:
     """The images of a folder or zip in the order of their names, unlabelled."""
+    listing = listed(path)
+    identity: Identity = {"kind": "images", "label": None, "listing": listing.digest}
+    return Source(spec, identity, (), listing.entries, partial(_load, listing.read), BoxFrame(centre_square))
+
+
+def listed(path: Path) -> Listing:
+    """DataError for a path that is neither a folder nor a zip."""
     if path.is_dir():
         sized = sorted((name, _size(os.path.join(path, name))) for name in below(path) if is_image(name))
         entries = [Entry(name) for name, _ in sized]
-        load, listing = partial(_from_folder, path), digest(f"{name} {size}" for name, size in sized)
-    elif zipfile.is_zipfile(path):
+        return Listing(entries, partial(_read, path), digest(f"{name} {size}" for name, size in sized))
+    if zipfile.is_zipfile(path):
         entries = zips.entries(path, is_image)
-        load, listing = partial(zips.load, path), digest(f"{entry.name} {entry.place[3]}" for entry in entries)
-    else:
-        rule = "its end is missing; get it again" if path.suffix.lower() == ".zip" else "unpack it to a folder"
-        raise DataError(f"{path}: neither a folder nor a zip, nor another kind of set that is known; {rule}")
-    identity: Identity = {"kind": "images", "label": None, "listing": listing}
-    return Source(spec, identity, (), entries, load, BoxFrame(centre_square))
+        return Listing(entries, partial(zips.read, path), digest(f"{one.name} {one.place[3]}" for one in entries))
+    rule = "its end is missing; get it again" if path.suffix.lower() == ".zip" else "unpack it to a folder"
+    raise DataError(f"{path}: neither a folder nor a zip, nor another kind of set that is known; {rule}")
 
 
 def below(root: Path) -> Iterator[str]:
@@ -83,10 +96,13 @@ def _size(path: str) -> int:
         return -1
 
 
-def _from_folder(root: Path, entry: Entry) -> Raw:
+def _read(root: Path, entry: Entry) -> bytes:
     with reading():
-        data = (root / entry.name).read_bytes()
-    return Raw(decode(data), entry.label)
+        return (root / entry.name).read_bytes()
+
+
+def _load(read: Callable[[Entry], bytes], entry: Entry) -> Raw:
+    return Raw(decode(read(entry)), entry.label)
 
 
 def _classed_by_folder(source: Source) -> Source:

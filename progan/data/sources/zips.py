@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from progan.data.images import BadImage, decode
-from progan.data.sources.base import Entry, Raw, container, reading
+from progan.data.images import BadImage
+from progan.data.sources.base import Entry, container, reading
 from progan.types import DataError
 
 _LOCAL_HEADER = 30  # bytes of a member's own header, before its name
@@ -46,17 +46,8 @@ def first_member(path: Path) -> str | None:
     return name.decode("utf-8", "replace") if header.startswith(b"PK\3\4") else None
 
 
-def load(path: Path, entry: Entry) -> Raw:
-    return Raw(decode(_read(path, entry)), entry.label)
-
-
-def _entry(path: Path, member: zipfile.ZipInfo) -> Entry:
-    if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise DataError(f"{path}: {member.filename} is encrypted or packed in a rare way; unpack it to a folder")
-    return Entry(member.filename, place=(member.header_offset, member.compress_size, member.compress_type, member.CRC))
-
-
-def _read(path: Path, entry: Entry) -> bytes:
+def read(path: Path, entry: Entry) -> bytes:
+    """A member unpacked. BadImage for a damaged one."""
     offset, size, method, checksum = entry.place
     with container(path) as file, reading():
         file.seek(offset)
@@ -68,6 +59,12 @@ def _read(path: Path, entry: Entry) -> bytes:
     if zlib.crc32(data) != checksum:
         raise BadImage("damaged in the zip: wrong checksum")
     return data
+
+
+def _entry(path: Path, member: zipfile.ZipInfo) -> Entry:
+    if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"{path}: {member.filename} is encrypted or packed in a rare way; unpack it to a folder")
+    return Entry(member.filename, place=(member.header_offset, member.compress_size, member.compress_type, member.CRC))
 
 
 def _inflated(data: bytes) -> bytes:
