@@ -8,6 +8,7 @@ quickstart: .venv/.installed
 	$(BIN)/progan prepare synthetic --out datasets/quickstart --resolution 32 --limit 6000
 	$(BIN)/progan train configs/quickstart.yaml --run runs/quickstart
 	$(BIN)/progan evaluate runs/quickstart
+	$(BIN)/progan neighbours runs/quickstart
 	$(BIN)/progan report runs/quickstart
 
 test: .venv/.installed

@@ -18,6 +18,7 @@ from progan.distributed.agreement import on_every_rank, on_main_rank
 from progan.distributed.world import World
 from progan.files import write_json
 from progan.metrics import METRICS, MetricSpec, of_all, parse
+from progan.metrics.classifier_file import classifier_network
 from progan.metrics.evaluator import Evaluator
 from progan.metrics.features import FeatureNetwork, inception
 from progan.metrics.gathering import Progress
@@ -34,6 +35,7 @@ def compare(
     metrics: Sequence[str],
     out: Path | None,
     weights: Path | None,
+    network: Path | None,
     resolution: int | None,
     seed: int | None,
 ) -> None:
@@ -50,7 +52,7 @@ def compare(
         pair, _ = on_every_rank(lambda: _opened(generated, real, resolution, open_one), world)
         specs = pair.measurable([pair.spec(name) for name in metrics])
         progress = open_.enter_context(measuring_progress())
-        records = pair.measure(specs, lambda: _network(weights), CACHE, world, progress)
+        records = pair.measure(specs, lambda: _network(weights, network), CACHE, world, progress)
         for record in records:
             say(f"{result(record)}  {generated} against {real}, {'x'.join(map(str, pair.size))} px")
         if out is not None:
@@ -227,6 +229,8 @@ def _seed_of(generated: Path) -> int:
     return validate(Config, RunDirectory(generated).read_config()).seed if is_run(generated) else 0
 
 
-def _network(file: Path | None) -> FeatureNetwork:
-    weights = load_weights(None) if file is None else check_weights(Place(file, "--weights"))
-    return inception(weights, evaluation_device())
+def _network(weights: Path | None, network: Path | None) -> FeatureNetwork:
+    if network is not None:
+        return classifier_network(network, evaluation_device())
+    found = load_weights(None) if weights is None else check_weights(Place(weights, "--weights"))
+    return inception(found, evaluation_device())
