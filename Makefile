@@ -8,12 +8,13 @@ quickstart: .venv/.installed
 	$(BIN)/progan prepare synthetic --out datasets/quickstart --resolution 32 --limit 6000
 	$(BIN)/progan train configs/quickstart.yaml --run runs/quickstart
 	$(BIN)/progan evaluate runs/quickstart
+	$(BIN)/progan neighbours runs/quickstart
 	$(BIN)/progan report runs/quickstart
 
 test: .venv/.installed
 	$(BIN)/python -m pytest
 
-# Brings up a real Slurm on this machine (root, Debian) and runs the job scripts on it; a quarter of an hour.
+# Brings up a real Slurm on this machine (root, Debian) and runs the job scripts on it; half an hour.
 test-slurm: .venv/.installed
 	PROGAN_TEST_SLURM=1 $(BIN)/python -m pytest tests/slurm
 

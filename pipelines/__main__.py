@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 import progan
+from pipelines.classifier_command import classifier
 from pipelines.console import user_errors
-from pipelines.measuring_commands import compare
+from pipelines.measuring_commands import Run, best, compare, evaluate, neighbours
 from pipelines.picture_commands import sample, timelapse, walk
 from pipelines.weights_commands import weights
 
@@ -21,7 +22,6 @@ app = typer.Typer(
 app.add_typer(weights)
 
 MaxRejects = Annotated[float, typer.Option(help="Largest share of unusable images before the job stops.", min=0, max=1)]
-Run = Annotated[Path, typer.Argument(help="Run directory, as given to train --run.", metavar="RUN")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -203,67 +203,8 @@ def status(
         print(found if field is None else vars(found)[field])
 
 
-@app.command()
-def evaluate(
-    run: Run,
-    metrics: Annotated[
-        list[str] | None, typer.Argument(help="Metrics, for instance swd16k fid50k; default: the run's own.")
-    ] = None,
-    snapshot: Annotated[Path | None, typer.Option(help="A snapshot file; default: the run's last.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every snapshot of the run.")] = False,
-    due: Annotated[
-        bool, typer.Option("--due", help="What training measures unless evaluation.in_training=false: see every_kimg.")
-    ] = False,
-    list_: Annotated[bool, typer.Option("--list", help="Only name the snapshots that are not measured yet.")] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Measure snapshots as they appear, until the training has finished.")
-    ] = False,
-    seeds: Annotated[
-        int | None, typer.Option(help="Sets of generated images; from 2 on with an interval.", min=1, max=10)
-    ] = None,
-) -> None:
-    """Measure snapshots, also while training goes on; results are appended to RUN/metrics.jsonl."""
-    with user_errors():
-        from pipelines.evaluate import Selection, list_unmeasured
-        from pipelines.evaluate import evaluate as stage
-
-        selection = Selection(snapshot, every or (watch and not due), due)
-        if list_:
-            list_unmeasured(run, selection)
-        else:
-            stage(run, selection, metrics or [], seeds, watch)
-
-
-@app.command()
-def best(
-    run: Run,
-    metric: Annotated[
-        str | None, typer.Argument(help="Metric, for instance fid50k; default: the run's first, FID before others.")
-    ] = None,
-) -> None:
-    """Print the path of the snapshot with the best value, of those at the resolution that was measured last."""
-    with user_errors():
-        from pipelines.best import best as stage
-
-        stage(run, metric)
-
-
-for command in (compare, sample, walk, timelapse):
+for command in (evaluate, best, neighbours, compare, classifier, sample, walk, timelapse):
     app.command()(command)
-
-
-@app.command()
-def neighbours(
-    run: Run,
-    snapshot: Annotated[Path | None, typer.Option(help="A snapshot file; default: the run's last.")] = None,
-    count: Annotated[int, typer.Option(help="How many generated images.", min=1)] = 8,
-    nearest: Annotated[int, typer.Option(help="Neighbours shown of each.", min=1, max=50)] = 5,
-) -> None:
-    """Show the training images nearest to generated ones, and say whether these are copies; see RUN/neighbours."""
-    with user_errors():
-        from pipelines.neighbours import neighbours as stage
-
-        stage(run, snapshot, count, nearest)
 
 
 @app.command()

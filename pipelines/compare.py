@@ -14,6 +14,7 @@ from progan.config import validate
 from progan.data.folder_images import Size
 from progan.distributed.agreement import on_every_rank, on_main_rank
 from progan.files import write_json
+from progan.metrics.classifier_file import classifier_network
 from progan.metrics.features import FeatureNetwork, inception
 from progan.metrics.weights import Place, check_weights, load_weights
 from progan.rundir import RunDirectory
@@ -27,6 +28,7 @@ def compare(
     metrics: Sequence[str],
     out: Path | None,
     weights: Path | None,
+    network: Path | None,
     resolution: int | None,
     seed: int | None,
 ) -> None:
@@ -42,7 +44,7 @@ def compare(
         pair, _ = on_every_rank(lambda: _opened(generated, real, resolution, open_one), world)
         specs = pair.measurable([pair.spec(name) for name in metrics])
         progress = open_.enter_context(measuring_progress())
-        records = pair.measure(specs, lambda: _network(weights), CACHE, world, progress)
+        records = pair.measure(specs, lambda: _network(weights, network), CACHE, world, progress)
         for record in records:
             say(f"{result(record)}  {generated} against {real}, {'x'.join(map(str, pair.size))} px")
         if out is not None:
@@ -79,6 +81,8 @@ def _seed_of(generated: Path) -> int:
     return validate(Config, RunDirectory(generated).read_config()).seed if is_run(generated) else 0
 
 
-def _network(file: Path | None) -> FeatureNetwork:
-    weights = load_weights(None) if file is None else check_weights(Place(file, "--weights"))
-    return inception(weights, evaluation_device())
+def _network(weights: Path | None, network: Path | None) -> FeatureNetwork:
+    if network is not None:
+        return classifier_network(network, evaluation_device())
+    found = load_weights(None) if weights is None else check_weights(Place(weights, "--weights"))
+    return inception(found, evaluation_device())

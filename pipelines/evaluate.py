@@ -1,5 +1,6 @@
 """Measure snapshots: append the results to metrics.jsonl."""
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -22,7 +23,7 @@ from progan.rundir import RunDirectory, seen_by
 from progan.settings import Config, make_schedule
 from progan.types import ConfigError, DataError, DataSpec
 
-POLL = 10.0  # seconds between two looks of a watcher
+POLL = 5.0  # seconds between two looks of a watcher
 
 
 @dataclass(frozen=True)
@@ -51,22 +52,33 @@ class Selection:
         return snapshots if self.every else snapshots[-1:]
 
 
-def evaluate(run: Path, selection: Selection, metrics: Sequence[str], seeds: int | None, watch: bool) -> None:
+@dataclass(frozen=True)
+class Changes:
+    """Of the settings of a run's evaluation; None: as they are."""
+
+    seeds: int | None = None
+    network: Path | None = None
+
+    def made_to(self, config: Config) -> Config:
+        wanted = {name: value for name, value in vars(self).items() if value is not None}
+        return config.model_copy(update={"evaluation": config.evaluation.model_copy(update=wanted)})
+
+
+def evaluate(run: Path, selection: Selection, metrics: Sequence[str], changes: Changes, watch: bool) -> None:
     """Measure the selected snapshots of `run`; what is measured already is left out.
 
     Any number of processes may share each measurement, as a launcher starts them, and any number of calls may do so at
     once: each result is made by one of them. watch: go on with the snapshots that appear until the training has ended.
     """
     directory = RunDirectory(run)
-    config = validate(Config, directory.read_config())
+    config = changes.made_to(validate(Config, directory.read_config()))
     world = make_world(make_accelerator(directory))
     with watched(world), ExitStack() as open_:
         manifest, _ = on_every_rank(lambda: open_set(config.data), world)
         loader = open_.enter_context(closing(Loader(manifest, config.data, config.seed, world.local_size)))
         evaluator = make_evaluator(config, loader, manifest, metrics or None, world)
         progress = open_.enter_context(measuring_progress())
-        sets = config.evaluation.seeds if seeds is None else seeds
-        measuring = _Measuring(directory, config, manifest.spec, evaluator, sets, world, progress)
+        measuring = _Measuring(directory, config, manifest.spec, evaluator, world, progress)
         if watch:
             measuring.watch(selection)
         else:
@@ -90,7 +102,6 @@ class _Measuring:
     config: Config
     data: DataSpec
     evaluator: Evaluator
-    sets: int  # of generated images
     world: World
     progress: Progress
 
@@ -133,7 +144,7 @@ class _Measuring:
         loaded, _ = on_every_rank(lambda: load_snapshot(path), self.world)
 
         def measure() -> list[dict[str, Any]]:
-            return measure_snapshot(self.evaluator, loaded, self.sets, self.progress)
+            return measure_snapshot(self.evaluator, loaded, self.config.evaluation.seeds, self.progress)
 
         return self._once(path.name, loaded.phase.resolution, loaded.images_seen, measure, wait)
 
@@ -159,8 +170,16 @@ class _Measuring:
         done = {
             record["metric"]
             for record in from_main_rank(self.directory.read_metrics(), self.world)
-            if record["images_seen"] == images_seen and record["resolution"] == resolution
+            if record["images_seen"] == images_seen
+            and record["resolution"] == resolution
+            and len(record["provenance"].get("seeds", [0])) >= self.config.evaluation.seeds
         }
         if wanted and wanted <= done:
             say(f"{name}: measured already")
         return not wanted <= done
+
+
+if __name__ == "__main__":
+    from pipelines.__main__ import main
+
+    main(["evaluate", *sys.argv[1:]])

@@ -12,8 +12,10 @@ from progan.data.loader import Loader
 from progan.data.manifest import Manifest
 from progan.distributed.world import World
 from progan.engine.snapshot import Snapshot
+from progan.metrics import EvaluationConfig
+from progan.metrics.classifier_file import classifier_network
 from progan.metrics.evaluator import Evaluator
-from progan.metrics.features import inception
+from progan.metrics.features import FeatureNetwork, inception
 from progan.metrics.gathering import Progress, silent
 from progan.metrics.real_side import RealSet
 from progan.metrics.weights import load_weights
@@ -42,11 +44,19 @@ def make_evaluator(
         real=RealSet(loader.images, manifest.spec.count, manifest.spec.fingerprint, loader.metric_order),
         seed=EVALUATION_SEED,
         device=evaluation_device(),
-        load_network=lambda: inception(load_weights(config.evaluation.weights), evaluation_device()),
+        load_network=lambda: load_network(config.evaluation),
         cache=config.evaluation.cache or CACHE,
         world=world,
         note=say,
     )
+
+
+def load_network(settings: EvaluationConfig) -> FeatureNetwork:
+    """The classifier that the settings name, else Inception; DataError says what is missing or wrong."""
+    device = evaluation_device()
+    if settings.network is not None:
+        return classifier_network(settings.network, device)
+    return inception(load_weights(settings.weights), device)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The `progan` command that measures images whatever made them."""
+"""The `progan` commands that measure images."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,70 @@ from typing import Annotated
 import typer
 
 from pipelines.console import user_errors
+
+Run = Annotated[Path, typer.Argument(help="Run directory, as given to train --run.", metavar="RUN")]
+
+
+def evaluate(
+    run: Run,
+    metrics: Annotated[
+        list[str] | None, typer.Argument(help="Metrics, for instance swd16k fid50k; default: the run's own.")
+    ] = None,
+    snapshot: Annotated[Path | None, typer.Option(help="A snapshot file; default: the run's last.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every snapshot of the run.")] = False,
+    due: Annotated[
+        bool, typer.Option("--due", help="What training measures unless evaluation.in_training=false: see every_kimg.")
+    ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Only name the snapshots that are not measured yet.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Measure snapshots as they appear, until the training has finished.")
+    ] = False,
+    seeds: Annotated[
+        int | None, typer.Option(help="Sets of generated images; from 2 on with an interval.", min=1, max=10)
+    ] = None,
+    network: Annotated[Path | None, typer.Option(help="A file of progan classifier, in place of Inception.")] = None,
+) -> None:
+    """Measure snapshots, also while training goes on; results are appended to RUN/metrics.jsonl."""
+    with user_errors():
+        from pipelines.evaluate import Changes, Selection, list_unmeasured
+        from pipelines.evaluate import evaluate as stage
+
+        selection = Selection(snapshot, every or (watch and not due), due)
+        if list_:
+            list_unmeasured(run, selection)
+        else:
+            stage(run, selection, metrics or [], Changes(seeds, network), watch)
+
+
+def best(
+    run: Run,
+    metric: Annotated[
+        str | None, typer.Argument(help="Metric, for instance fid50k; default: the run's first, FID before others.")
+    ] = None,
+) -> None:
+    """Print the path of the snapshot with the best value, of those at the resolution that was measured last."""
+    with user_errors():
+        from pipelines.best import best as stage
+
+        stage(run, metric)
+
+
+def neighbours(
+    run: Run,
+    snapshot: Annotated[Path | None, typer.Option(help="A snapshot file; default: the run's last.")] = None,
+    count: Annotated[int, typer.Option(help="How many generated images.", min=1)] = 8,
+    nearest: Annotated[int, typer.Option(help="Neighbours shown of each.", min=1, max=50)] = 5,
+    features: Annotated[
+        bool, typer.Option("--features", help="In features too: of evaluation.network, else Inception.")
+    ] = False,
+    network: Annotated[Path | None, typer.Option(help="A file of progan classifier; stands for --features.")] = None,
+) -> None:
+    """Show the training images nearest to generated ones, and say whether these are copies; see RUN/neighbours."""
+    with user_errors():
+        from pipelines.evaluate import Changes
+        from pipelines.neighbours import neighbours as stage
+
+        stage(run, snapshot, count, nearest, features or network is not None, Changes(network=network))
 
 
 def compare(
@@ -30,6 +94,7 @@ def compare(
     weights: Annotated[
         Path | None, typer.Option(help="Inception weights; default: where progan weights where looks for them.")
     ] = None,
+    network: Annotated[Path | None, typer.Option(help="A file of progan classifier, in place of Inception.")] = None,
     resolution: Annotated[
         int | None, typer.Option(help="Of prepared sets in px; default: the largest that both sides have.", min=1)
     ] = None,
@@ -42,4 +107,4 @@ def compare(
     with user_errors():
         from pipelines.compare import compare as stage
 
-        stage(generated, real, metrics or ["fid"], json, weights, resolution, seed)
+        stage(generated, real, metrics or ["fid"], json, weights, network, resolution, seed)

@@ -11,17 +11,16 @@ import torch
 from torch import Tensor
 
 from pipelines.console import counting, say
-from pipelines.measuring import EVALUATION_SEED, evaluation_device
+from pipelines.evaluate import Changes
+from pipelines.measuring import EVALUATION_SEED, evaluation_device, load_network
 from pipelines.snapshots import open_snapshot
 from progan.config import validate
 from progan.data.loader import Loader, open_set
 from progan.data.manifest import Manifest, key
 from progan.engine.snapshot import Snapshot
 from progan.files import write_json
-from progan.metrics.features import inception
 from progan.metrics.neighbours import Nearest, Neighbours, NumberedDraw, Space, feature_space, find, pixel_space
 from progan.metrics.thumbnails import averaged
-from progan.metrics.weights import load_weights
 from progan.rundir import RunDirectory
 from progan.sampling.generate import image_sequence
 from progan.sampling.grids import WIDEST, save_sheet, tile
@@ -29,14 +28,18 @@ from progan.settings import Config
 from progan.types import DataError
 
 
-def neighbours(run: Path, snapshot: Path | None, count: int, nearest: int) -> None:
-    """Look for the `nearest` training images of `count` generated ones; snapshot: None for the run's last."""
+def neighbours(run: Path, snapshot: Path | None, count: int, nearest: int, features: bool, changes: Changes) -> None:
+    """Look for the `nearest` training images of `count` generated ones, in pixel space and, if wanted, by features.
+
+    snapshot: None for the run's last.
+    """
     directory = RunDirectory(run)
-    config = validate(Config, directory.read_config())
+    config = changes.made_to(validate(Config, directory.read_config()))
     loaded, manifest = open_snapshot(snapshot or run), open_set(config.data)
     _require_the_training_set(manifest, loaded)
     device = evaluation_device()
-    generated, spaces = _generated(loaded, count, device), _spaces(config, device)
+    generated = _generated(loaded, count, device)
+    spaces = [pixel_space(device), *([_feature_space(config)] if features else [])]
     # Each image is read once, so none is held in memory.
     reading = config.data.model_copy(update={"resident_gb": 0.0})
     with closing(Loader(manifest, reading, config.seed)) as loader:
@@ -66,15 +69,10 @@ def _generated(snapshot: Snapshot, count: int, device: torch.device) -> Tensor:
     return image_sequence(generator, EVALUATION_SEED, system.latent_dim, system.num_classes, "neighbours")(0, count)
 
 
-def _spaces(config: Config, device: torch.device) -> list[Space]:
-    try:
-        weights = load_weights(config.evaluation.weights)
-    except DataError as problem:
-        say(f"pixel space only: {problem}")
-        return [pixel_space(device)]
-    network = f"Inception, weights {weights.sha256[:8]}"
-    extract = inception(weights, device).extract
-    return [pixel_space(device), feature_space(lambda images: extract(images).pooled, network)]
+def _feature_space(config: Config) -> Space:
+    network = load_network(config.evaluation)
+    kind = "Inception" if config.evaluation.network is None else f"the classifier {network.mark}"
+    return feature_space(lambda images: network.extract(images).pooled, f"{kind}, weights {network.sha256[:8]}")
 
 
 def _find(generated: Tensor, real: NumberedDraw, count: int, spaces: Sequence[Space], mirror: bool) -> list[Neighbours]:

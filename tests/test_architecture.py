@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"types"},
     {"config", "files", "random"},
-    {"nn", "data", "schedule", "rundir", "distributed"},
+    {"nn", "data", "schedule", "rundir", "tensorfile", "distributed"},
     {"networks", "losses"},
     {"systems", "metrics", "sampling"},
     {"engine", "report"},

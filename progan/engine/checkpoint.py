@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from progan.engine.play import Player
-from progan.engine.tensorfile import load_tensors, save_tensors
 from progan.engine.train import Training
+from progan.tensorfile import load_tensors, save_tensors
 from progan.types import DataError
 
 KIND = "progan checkpoint 1"

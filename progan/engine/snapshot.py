@@ -6,11 +6,11 @@ from pathlib import Path
 from torch import nn
 
 from progan.config import validate
-from progan.engine.tensorfile import load_tensors, save_tensors
 from progan.engine.train import Training
 from progan.schedule import Phase
 from progan.systems import SystemConfig, build
 from progan.systems.system import System, set_phase
+from progan.tensorfile import load_tensors, save_tensors
 from progan.types import DataSpec
 
 KIND = "progan snapshot 1"

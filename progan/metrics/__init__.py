@@ -28,7 +28,8 @@ class Result:
     source: str
     unit: str = ""  # "" for a pure number
     counts: str = "images"  # what the number in the name counts
-    unpublished: str = ""  # its name with other weights than the published; "": its own
+    unpublished: str = ""  # its name with another network than the published; "": its own
+    unpublished_title: str = ""  # its title then; "": its own
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ METRICS = {
                 better="lower",
                 source="arXiv 1706.08500",
                 unpublished="fd",
+                unpublished_title="Fréchet distance",
             )
         },
         k=1000,
@@ -111,6 +113,7 @@ METRICS = {
                 better="lower",
                 source="arXiv 1801.01401: cubic polynomial kernel, 100 subsets of 1,000",
                 unpublished="kd",
+                unpublished_title="Kernel distance",
             )
         },
         k=1000,
@@ -128,6 +131,7 @@ METRICS = {
                 better="higher",
                 source="arXiv 1606.03498: 10 parts",
                 unpublished="cs",
+                unpublished_title="Classifier score",
             )
         },
         k=1000,
@@ -144,11 +148,13 @@ METRICS = {
                 title="Improved precision in Inception features",
                 better="higher",
                 source="arXiv 1904.06991: 3 nearest neighbours, with Inception in place of VGG-16",
+                unpublished_title="Improved precision",
             ),
             "recall": Result(
                 title="Improved recall in Inception features",
                 better="higher",
                 source="arXiv 1904.06991: 3 nearest neighbours, with Inception in place of VGG-16",
+                unpublished_title="Improved recall",
             ),
         },
         k=1000,
@@ -235,6 +241,7 @@ class EvaluationConfig(Settings):
     seeds: Annotated[int, Field(ge=1, le=10)] = 1  # sets of generated images measured; from 2 on with an interval
     # The Inception network's; null: PROGAN_INCEPTION_WEIGHTS, then torch-fidelity's cache, then the web.
     weights: Path | None = None
+    network: Path | None = None  # in place of Inception, made by progan classifier: results are named for it, not FID
     cache: Path | None = None  # of real features and floors; null: ~/.cache/progan/metrics
 
     @field_validator("metrics")
@@ -296,4 +303,5 @@ def describe(name: str) -> Result:
         raise ConfigError(f"{name!r}: not the name of a result; known: {', '.join(results)} with a count, as in fid50k")
     if match[2] is None:
         return found
-    return replace(found, title=f"{found.title} in the features of {match[2]}, not comparable with published values")
+    title = f"{found.unpublished_title or found.title} in the features of {match[2]}"
+    return replace(found, title=f"{title}, not comparable with published values")

@@ -80,7 +80,7 @@ class Evaluator:
         """A line for each metric that cannot be measured, with the remedy; `measure` leaves those out.
 
         A metric that is not defined at so small a resolution is left out without a line: it will be at a later one.
-        Looks for the Inception weights, and tries to fetch them, when a metric needs them.
+        Loads the network when a metric needs it, and so tries to fetch the Inception weights where they are not there.
         """
         obstacles = self._obstacles(resolution)
         return [f"{spec.name}: left out: {obstacle}" for spec, obstacle in obstacles.items() if obstacle]
@@ -113,7 +113,7 @@ class Evaluator:
         """On the main rank."""
         spans = self._spans(specs, resolution)
         what = f"generated images at {resolution} px"
-        gather(fake, list(set(spans.values())), self._batch, self._world, partial(progress, what))
+        gather(fake, list(dict.fromkeys(spans.values())), self._batch, self._world, partial(progress, what))
 
         def compare() -> dict[MetricSpec, _Measured]:
             return {spec: self._measured(spec, spans.pop(spec), progress) for spec in specs if self._world.is_main}
@@ -158,7 +158,7 @@ class Evaluator:
             return f"it compares with {spec.real_images} real images and there are {self._real.count}; {remedy}"
         try:
             if spec.row.needs_network:
-                self._families.network()
+                self._families[spec.family]
         except DataError as error:
             return str(error)
         return None

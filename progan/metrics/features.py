@@ -37,6 +37,7 @@ class FeatureNetwork:
     sha256: str  # of its weights
     preprocessing: str  # what is done to the images before its first layer
     mark: str  # what results are named after; "" for the published Inception weights alone
+    one_class_each: bool = True  # whether its logits are of classes that exclude one another
 
 
 def torch_fidelity(module: str) -> ModuleType:

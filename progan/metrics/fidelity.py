@@ -63,7 +63,14 @@ def kernel_distance(network: FeatureNetwork) -> FeatureFamily:
 
 
 def inception_score(network: FeatureNetwork) -> FeatureFamily:
-    """The family `is` (arXiv 1606.03498): mean over 10 parts, their deviation in the details."""
+    """The family `is` (arXiv 1606.03498): mean over 10 parts, their deviation in the details.
+
+    DataError for a network that gives an image several classes: the score is of one class an image.
+    """
+    if not network.one_class_each:
+        raise DataError(
+            f"the score is of one class an image and {network.mark} gives several; train a classifier on one label"
+        )
 
     def score(features: Features) -> Outcome:
         metric = torch_fidelity("metric_isc")

@@ -10,13 +10,20 @@ from progan.nn.float32 import exact_float32
 
 
 @contextmanager
-def published_precision(device: torch.device) -> Iterator[None]:
-    """No autocast, no TF32 or bf16 inside float32 operations, no timing-dependent choice of algorithm, no gradients."""
+def exact_arithmetic() -> Iterator[None]:
+    """No TF32 or bf16 inside float32 operations, no timing-dependent choice of algorithm."""
     cudnn: Any = torch.backends.cudnn
     algorithms = (cudnn.benchmark, cudnn.deterministic)
     try:
         cudnn.benchmark, cudnn.deterministic = False, True
-        with exact_float32(), torch.no_grad(), torch.autocast(device.type, enabled=False):
+        with exact_float32():
             yield
     finally:
         cudnn.benchmark, cudnn.deterministic = algorithms
+
+
+@contextmanager
+def published_precision(device: torch.device) -> Iterator[None]:
+    """The same, and no autocast, no gradients."""
+    with exact_arithmetic(), torch.no_grad(), torch.autocast(device.type, enabled=False):
+        yield

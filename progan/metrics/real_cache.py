@@ -85,6 +85,7 @@ class RealCache:
             write(self._folder)
         except OSError as error:
             self._note(f"evaluation.cache: {self._folder}: {error.strerror}; real images are measured again next time")
+            self._folder = None  # said once
 
 
 def _of_network(network: FeatureNetwork | None, resolution: int) -> dict[str, Any]:

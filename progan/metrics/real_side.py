@@ -91,7 +91,8 @@ class RealSides:
     def _parts(self, specs: Sequence[MetricSpec]) -> dict[MetricSpec, list[_Part]]:
         """The images to compare with and, unless the floor is known, as many others to compare them with."""
         shared: dict[Any, _Kept] = {}
-        for view in {self._families[spec.family].view for spec in specs} - {None}:
+        views = dict.fromkeys(self._families[spec.family].view for spec in specs)  # in an order all ranks share
+        for view in filter(None, views):
             alike = [spec for spec in specs if self._families[spec.family].view == view]
             images = max(self._sets(spec) * spec.real_images for spec in alike)
             if images:

@@ -16,6 +16,7 @@ from progan.engine.checkpoint import load_checkpoint, save_checkpoint
 from progan.engine.play import OptimConfig
 from progan.engine.rounds import Rules
 from progan.engine.train import Training, start, train
+from progan.metrics import MetricSpec
 from progan.metrics.evaluator import Evaluator
 from progan.metrics.features import FeatureNetwork, Features
 from progan.metrics.real_side import RealSet
@@ -115,7 +116,7 @@ def measure(world: World, folder: Path) -> None:
     system = build(ProganConfig(latent_dim=8, maps_base=32, maps_max=8), DataSpec((4, 8, 16), 64, (), "none"), 16)
     reals = RandomImages()
     evaluator = Evaluator(
-        ["swd1k", "msssim1k", "fid1k", "kid1k", "is1k", "pr1k"],
+        [MetricSpec(family, 150, f"{family}150") for family in ("swd", "msssim", "fid", "is", "pr")],
         real=RealSet(lambda *asked: reals.batch(*asked, slice(None)).images, 4096, "none"),
         seed=1,
         device="cpu",

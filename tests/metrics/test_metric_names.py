@@ -63,6 +63,20 @@ def test_a_comparison_of_whole_sets_is_named_by_both_counts() -> None:
             describe(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("fd50k-faces", "Fréchet distance in the features of faces"),
+        ("kd50k-0123abcd", "Kernel distance in the features of 0123abcd"),
+        ("cs1k-faces", "Classifier score in the features of faces"),
+        ("precision50k-faces", "Improved precision in the features of faces"),
+        ("recall50k-faces", "Improved recall in the features of faces"),
+    ],
+)
+def test_a_title_with_another_network_names_that_and_not_inception(name: str, title: str) -> None:
+    assert describe(name).title == f"{title}, not comparable with published values"
+
+
 def test_the_evaluator_is_imported_without_torch_fidelity() -> None:
     check = (
         "import sys, progan.metrics.evaluator; "

@@ -8,12 +8,14 @@ import torch
 from PIL import Image
 
 from pipelines.__main__ import main
+from pipelines.measuring import load_network
 from pipelines.recorder import Recorder
 from progan.distributed.world import World
 from progan.engine.play import OptimConfig
 from progan.engine.snapshot import load_snapshot, save_snapshot
 from progan.engine.train import Training, start
 from progan.metrics.evaluator import Evaluator
+from progan.metrics.real_side import RealSet
 from progan.rundir import RunDirectory
 from progan.sampling.generate import generate
 from progan.sampling.grids import save_sheet, tile
@@ -162,7 +164,9 @@ def test_a_run_without_grids_has_no_timelapse(tmp_path: Path, capsys: pytest.Cap
 def _recorder(run: Path, resolution: int) -> Recorder:
     data = DataSpec(resolutions=(resolution,), count=64, classes=(), fingerprint="none")
     config = Config.model_validate({"data": {"path": "nowhere"}, "schedule": {"resolution": resolution}})
-    evaluator = Evaluator([], lambda *_: torch.empty(0), 0, 0, "cpu", None, "none")
+    evaluator = Evaluator(
+        [], RealSet(lambda *_: torch.empty(0), 0, "none"), 0, "cpu", lambda: load_network(config.evaluation)
+    )
     return Recorder(config, RunDirectory(run), data, _untrained(data, resolution), evaluator, World())
 
 

@@ -3,10 +3,12 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +149,7 @@ def test_killed_three_times_the_same_command_ends_with_the_same_weights(config: 
 
 
 def _metric_values(run: Path) -> list[tuple[int, float]]:
-    lines = (run / "metrics.jsonl").read_text().splitlines()
-    return [(record["images_seen"], record["value"]) for record in map(json.loads, lines)]
+    return [(record["images_seen"], record["value"]) for record in RunDirectory(run).read_metrics()]
 
 
 def _images_seen(run: Path) -> list[int]:
@@ -207,12 +208,35 @@ def test_snapshots_are_measured_by_processes_beside_the_training(config: Path, r
     assert not (directory / "metrics.jsonl").exists()
     listed = _progan("evaluate", directory, "--due", "--list").stdout.split()
     assert [Path(path).stem for path in listed] == ["000001536", "000002048"]
-    command = _command("evaluate", directory, "--due")
-    both = [subprocess.Popen(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}) for _ in range(2)]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    commands = [_command("evaluate", directory, "--due"), [*launcher, "-m", "pipelines.evaluate", directory, "--due"]]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    both = [subprocess.Popen(command, cwd=ROOT, env=environment) for command in commands]
     assert [process.wait() for process in both] == [0, 0]
     assert sorted(_metric_values(directory)) == sorted(_metric_values(run))
     assert _progan("evaluate", directory, "--due", "--list").stdout == ""
     assert "give one of them" in _progan("evaluate", directory, "--due", "--all", code=2).stderr
+
+
+def test_a_watcher_measures_snapshots_as_they_appear_and_ends_with_the_training(run: Path, tmp_path: Path) -> None:
+    watched = RunDirectory(tmp_path / "watched")
+    shutil.copytree(run, watched.root, ignore=shutil.ignore_patterns("metrics.jsonl", "000002048.safetensors"))
+    ended = watched.read_status()
+    watched.write_status(replace(ended, state="running"))
+    watcher = subprocess.Popen(_command("evaluate", watched.root, "--due", "--watch"), cwd=ROOT)
+    while [seen for seen, _ in _metric_values(watched.root)] != [0, 1536]:
+        assert watcher.poll() is None
+        time.sleep(0.2)
+    shutil.copy(RunDirectory(run).snapshot(2048), watched.snapshot(2048))
+    watched.write_status(ended)
+    assert watcher.wait() == 0
+    assert _metric_values(watched.root) == _metric_values(run)
+
+
+def test_the_best_snapshot_is_named(run: Path) -> None:
+    values = {value: seen for seen, value in _metric_values(run) if seen}
+    assert _progan("best", run).stdout.strip() == str(RunDirectory(run).snapshot(values[min(values)]))
+    assert "there are: swd1k" in _progan("best", run, "fid50k", code=2).stderr
 
 
 def test_a_metric_that_cannot_be_measured_is_an_error_when_it_is_all_that_is_asked_for(run: Path) -> None:

@@ -1,0 +1,63 @@
+"""Classifier: train a network on the labels of a prepared set, in place of Inception as what metrics look through."""
+
+from contextlib import closing
+from pathlib import Path
+
+from pipelines.console import counting, say, stoppable
+from pipelines.measuring import evaluation_device
+from progan.data.loader import DataConfig, open_set
+from progan.data.manifest import Manifest
+from progan.metrics.classifier_file import ClassifierFacts, names_results, save_classifier
+from progan.metrics.classifier_training import (
+    ClassifierTraining,
+    Examples,
+    Judgement,
+    judge,
+    train_classifier,
+    untrained_classifier,
+)
+from progan.networks.classifier import Classifier, ClassifierConfig
+from progan.types import ConfigError
+
+
+def classifier(data: str, out: Path, name: str, network: ClassifierConfig, training: ClassifierTraining) -> None:
+    """Train on the prepared set `data` and write `out`; say how often it is right on images it was not shown."""
+    if not names_results(name):
+        rule = "results are named for it, as fd50k-faces; give small letters and digits, not 8 that look like a hash"
+        raise ConfigError(f"--name {name!r}: {rule}")
+    manifest = open_set(DataConfig(path=data))
+    with (
+        stoppable("nothing is written; the same command starts again"),
+        closing(Examples(manifest, network.resolution, training.seed)) as examples,
+    ):
+        trained = untrained_classifier(manifest.spec.num_classes, network, training.seed)
+        _train(trained, examples, training)
+        found = judge(trained, examples, evaluation_device())
+        save_classifier(out, trained, _facts(name, manifest, network, training, found))
+    say(
+        f"{out}: right in {found.accuracy:.1%} on {found.images} images that were held out "
+        f"(the commonest answer always: {found.commonest:.1%}); results with it are named as fd50k-{name}"
+    )
+
+
+def _train(classifier: Classifier, examples: Examples, training: ClassifierTraining) -> None:
+    with counting("classifier", "images") as show:
+
+        def progress(seen: int, loss: float) -> None:
+            show(seen, training.images, 0, f"loss {loss:.3f}")
+
+        train_classifier(classifier, examples, training, evaluation_device(), progress)
+
+
+def _facts(
+    name: str, manifest: Manifest, network: ClassifierConfig, training: ClassifierTraining, found: Judgement
+) -> ClassifierFacts:
+    return ClassifierFacts(
+        name=name,
+        classes=manifest.spec.classes,
+        multilabel=manifest.spec.multilabel,
+        data_fingerprint=manifest.spec.fingerprint,
+        network=network,
+        training=training,
+        held_out=found,
+    )
