@@ -11,8 +11,9 @@ quickstart: .venv/.installed
 	$(BIN)/progan neighbours runs/quickstart
 	$(BIN)/progan report runs/quickstart
 
+# Two files of tests at a time, each with one thread.
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # Brings up a real Slurm on this machine (root, Debian) and runs the job scripts on it; half an hour.
 test-slurm: .venv/.installed
