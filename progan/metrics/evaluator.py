@@ -99,13 +99,16 @@ class Evaluator:
         specs = self._measurable(resolution)
         self._sides.prepare(specs, resolution, progress)
         sets = [self._measure_set(fake, specs, resolution, progress) for fake in fakes]
-        if not self._world.is_main:
-            return []
-        return [
-            self._record(spec, result, resolution, [measured[spec] for measured in sets])
-            for spec in specs
-            for result in spec.row.results
-        ]
+
+        def records() -> list[dict[str, Any]]:
+            return [
+                self._record(spec, result, resolution, [measured[spec] for measured in sets])
+                for spec in specs
+                for result in spec.row.results
+                if self._world.is_main
+            ]
+
+        return on_every_rank(records, self._world)[0]
 
     def _measure_set(
         self, fake: ImageDraw, specs: Sequence[MetricSpec], resolution: int, progress: Progress
