@@ -73,7 +73,8 @@ def evaluate(run: Path, selection: Selection, metrics: Sequence[str], changes: C
     directory = RunDirectory(run)
     config = changes.made_to(validate(Config, directory.read_config()))
     world = make_world(make_accelerator(directory))
-    with watched(world), ExitStack() as open_:
+    with watched(world) as ranks, ExitStack() as open_:
+        ranks.patience = 60 * config.cadence.patience_minutes
         manifest, _ = on_every_rank(lambda: open_set(config.data), world)
         loader = open_.enter_context(closing(Loader(manifest, config.data, config.seed, world.local_size)))
         evaluator = make_evaluator(config, loader, manifest, metrics or None, world)
