@@ -145,7 +145,7 @@ class _Measuring:
         loaded, _ = on_every_rank(lambda: load_snapshot(path), self.world)
 
         def measure() -> list[dict[str, Any]]:
-            return measure_snapshot(self.evaluator, loaded, self.config.evaluation.seeds, self.progress)
+            return measure_snapshot(self.evaluator, loaded, self.config, self.progress)
 
         return self._once(path.name, loaded.phase.resolution, loaded.images_seen, measure, wait)
 

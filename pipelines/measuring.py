@@ -70,12 +70,12 @@ class _Subject:
 
 
 def measure_snapshot(
-    evaluator: Evaluator, snapshot: Snapshot, sets: int, progress: Progress = silent
+    evaluator: Evaluator, snapshot: Snapshot, config: Config, progress: Progress = silent
 ) -> list[dict[str, Any]]:
-    """Lines for metrics.jsonl, of so many sets of generated images."""
+    """Lines for metrics.jsonl."""
     facts = {"snapshot": snapshot.path.name, "fade": snapshot.phase.fade}
     subject = _Subject(snapshot.system, snapshot.phase.resolution, snapshot.images_seen, facts)
-    return _measure(evaluator, subject, sets, progress)
+    return _measure(evaluator, subject, config, progress)
 
 
 def measure_untrained(
@@ -85,11 +85,12 @@ def measure_untrained(
     system, last = untrained_system(config, data), make_schedule(config).stages[-1]
     set_phase(system.generator, Phase(last.index, last.resolution, 1.0, last.batch, last.lr))
     subject = _Subject(system, last.resolution, 0, {"snapshot": "untrained"})
-    return _measure(evaluator, subject, config.evaluation.seeds, progress)
+    return _measure(evaluator, subject, config, progress)
 
 
-def _measure(evaluator: Evaluator, subject: _Subject, sets: int, progress: Progress) -> list[dict[str, Any]]:
-    system, seeds = subject.system, [EVALUATION_SEED + number for number in range(sets)]
+def _measure(evaluator: Evaluator, subject: _Subject, config: Config, progress: Progress) -> list[dict[str, Any]]:
+    """As many sets of generated images as the settings say."""
+    system, seeds = subject.system, [EVALUATION_SEED + number for number in range(config.evaluation.seeds)]
     generator = system.generator.to(evaluation_device())
     draws = [image_sequence(generator, seed, system.latent_dim, system.num_classes) for seed in seeds]
     records = evaluator.measure(draws, subject.resolution, progress)

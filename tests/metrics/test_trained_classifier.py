@@ -1,7 +1,7 @@
 """Classifiers of the built-in faces: what they learn, what their files hold, and what metrics say with them."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +44,7 @@ SMALL = ClassifierConfig(resolution=SIDE, features=32)
 TRAINING = ClassifierTraining(images=1600, batch=16, lr=0.006)
 BRIEF = ClassifierTraining(images=100, batch=16)
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Networks so small lose time by sharing their work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from safetensors import safe_open
 
@@ -30,6 +28,8 @@ from progan.settings import Config, make_schedule, untrained_system
 ROOT = Path(__file__).parents[2]
 SIDE, PICTURES = 8, 1000
 TRAINING = ("--resolution", SIDE, "--kimg", 0.3, "--batch", 16, "--seed", 4)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +70,6 @@ def run(folder: Path) -> RunDirectory:
     training, schedule = start(untrained_system(config, data), config.optim), make_schedule(config)
     save_snapshot(training, config.system, data, schedule(schedule.total_images), directory.snapshot(0))
     return directory
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Networks so small lose time by sharing their work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def _progan(*arguments: object) -> int:
