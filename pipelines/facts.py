@@ -14,13 +14,13 @@ import progan
 from pipelines.overview import parameter_counts, phase_rows
 from progan.data.manifest import Manifest
 from progan.rundir import RunDirectory
-from progan.schedule import Progressive
+from progan.schedule import Schedule
 from progan.settings import Config
 from progan.systems.system import System
 
 
 def write_facts(
-    directory: RunDirectory, config: Config, manifest: Manifest, schedule: Progressive, system: System
+    directory: RunDirectory, config: Config, manifest: Manifest, schedule: Schedule, system: System
 ) -> None:
     """Write facts.json; a resumed run keeps the time it was started."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -12,7 +12,7 @@ from torch import Tensor
 from pipelines.console import TrainingProgress
 from progan.engine.train import Tick
 from progan.rundir import RunDirectory
-from progan.schedule import Progressive, Stage
+from progan.schedule import Schedule, Stage
 
 SLOWER_PER_DOUBLING = (
     2.0  # guess of a resolution's cost until it is measured: the published maps halve as pixels quadruple
@@ -23,7 +23,7 @@ class Journal:
     """Appends ticks of the main process; earlier ticks of a resumed run count towards speed and elapsed time."""
 
     def __init__(
-        self, run: RunDirectory, schedule: Progressive, accelerator: Accelerator, progress: TrainingProgress
+        self, run: RunDirectory, schedule: Schedule, accelerator: Accelerator, progress: TrainingProgress
     ) -> None:
         self._run = run
         self._schedule = schedule

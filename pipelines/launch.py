@@ -16,7 +16,7 @@ from progan.distributed.watch import Watch
 from progan.distributed.world import World
 from progan.engine.play import OptimConfig, Precision
 from progan.rundir import RunDirectory
-from progan.schedule import Progressive
+from progan.schedule import Schedule
 from progan.systems.system import System
 from progan.types import ConfigError, DataError, DataSpec, LostRank
 
@@ -110,7 +110,7 @@ def watched(world: World) -> Iterator[Watch]:
     watch.close()
 
 
-def check_fit(schedule: Progressive, data: DataSpec, system: System, optim: OptimConfig, world: World) -> None:
+def check_fit(schedule: Schedule, data: DataSpec, system: System, optim: OptimConfig, world: World) -> None:
     """Whether data, batches, processes and their memory fit the schedule."""
     resolutions = {stage.resolution for stage in schedule.stages}
     for resolution in optim.max_images_per_process.keys() - resolutions:
@@ -129,4 +129,9 @@ def check_fit(schedule: Progressive, data: DataSpec, system: System, optim: Opti
                 f"schedule.batch.{stage.resolution}: {stage.batch} is not a multiple of {unit} "
                 f"({world.size} processes x groups of {system.group} in the minibatch statistic)"
             )
-        optim.part_size(stage.resolution, stage.batch // world.size, system.group)
+        share = stage.batch // world.size
+        if optim.part_size(stage.resolution, share, system.group) < share and system.indivisible:
+            raise ConfigError(
+                f"optim.max_images_per_process.{stage.resolution}: these networks or losses look at all {share} images "
+                "of a process together; leave it out, or train with more processes"
+            )

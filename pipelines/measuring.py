@@ -92,7 +92,7 @@ def _measure(evaluator: Evaluator, subject: _Subject, config: Config, progress: 
     """As many sets of generated images as the settings say."""
     system, seeds = subject.system, [EVALUATION_SEED + number for number in range(config.evaluation.seeds)]
     generator = system.generator.to(evaluation_device())
-    draws = [image_sequence(generator, seed, system.latent_dim, system.num_classes) for seed in seeds]
+    draws = [image_sequence(generator, seed, system.latents, system.labels) for seed in seeds]
     records = evaluator.measure(draws, subject.resolution, progress)
     facts = {"seeds": seeds, **subject.facts}
     seen = {"images_seen": subject.images_seen}

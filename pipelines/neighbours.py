@@ -66,7 +66,7 @@ def _generated(snapshot: Snapshot, count: int, device: torch.device) -> Tensor:
     """Uint8 N3RR."""
     system = snapshot.system
     generator = system.generator.to(device)
-    return image_sequence(generator, EVALUATION_SEED, system.latent_dim, system.num_classes, "neighbours")(0, count)
+    return image_sequence(generator, EVALUATION_SEED, system.latents, system.labels, "neighbours")(0, count)
 
 
 def _feature_space(config: Config) -> Space:

@@ -10,7 +10,7 @@ from rich.table import Table
 from torch import nn
 
 from progan.config import load
-from progan.schedule import Progressive
+from progan.schedule import Schedule
 from progan.settings import Config
 from progan.systems.system import System
 from progan.types import ConfigError
@@ -24,7 +24,7 @@ def parameter_counts(system: System) -> dict[str, int]:
     return {role: parameter_count(network) for role, network in system.networks.items()}
 
 
-def phase_rows(schedule: Progressive) -> list[dict[str, Any]]:
+def phase_rows(schedule: Schedule) -> list[dict[str, Any]]:
     """The stages of the schedule as JSON."""
     names = ("start", "end", "resolution", "fading", "batch", "lr")
     return [{name: getattr(stage, name) for name in names} for stage in schedule.stages]
@@ -40,7 +40,7 @@ def print_settings(path: Path, overrides: Sequence[str], wanted: str | None) -> 
     print(yaml.safe_dump(tree, sort_keys=False).strip() if isinstance(tree, dict | list) else tree)
 
 
-def print_overview(config: Config, schedule: Progressive, system: System) -> None:
+def print_overview(config: Config, schedule: Schedule, system: System) -> None:
     console = Console(width=100)
     console.print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), highlight=False)
     table = Table("from kimg", "to kimg", "resolution", "fade", "batch", "learning rate", title="phases")

@@ -41,8 +41,8 @@ class Recorder:
         system, seed = self.training.system, self.config.seed
         set_phase(self.training.average, phase)  # before the first round it is as it was built: full grown
         rows, columns = grid_shape(system.resolution)
-        latents = draw_latents(seed, "sample-grid", 0, rows * columns, system.latent_dim)
-        labels = grid_labels(rows * columns, system.num_classes, columns)
+        latents = draw_latents(seed, "sample-grid", 0, rows * columns, system.latents)
+        labels = grid_labels(rows * columns, system.labels, columns)
         sheet = tile(generate(self.training.average, latents, labels), columns)
         save_sheet(sheet, self.directory.sample(self.training.images_seen, phase.resolution))
         return sheet
@@ -67,8 +67,8 @@ class Recorder:
     def _write_walk(self, phase: Phase) -> None:
         """Save the strip between the fixed anchors."""
         system, seed = self.training.system, self.config.seed
-        latents = slerp(draw_latents(seed, "walk-anchors", 0, ANCHORS, system.latent_dim), STEPS)
-        labels = grid_labels(STEPS, system.num_classes, STEPS)
+        latents = slerp(draw_latents(seed, "walk-anchors", 0, ANCHORS, system.latents), STEPS)
+        labels = grid_labels(STEPS, system.labels, STEPS)
         # One at a time: ten images of 1024 px would not fit on a device beside the training.
         sheet = tile(generate(self.training.average, latents, labels, at_once=1), STEPS)
         path = self.directory.walk(self.training.images_seen, phase.resolution)

@@ -16,7 +16,7 @@ def sample(source: Path, out: Path, count: int, columns: int, seed: int) -> None
     """Write `count` images of a snapshot (or of a run's last) as a grid when `out` ends in .png, else one by one."""
     snapshot = open_snapshot(source)
     system = snapshot.system
-    images = image_sequence(system.generator, seed, system.latent_dim, system.num_classes, "samples")(0, count)
+    images = image_sequence(system.generator, seed, system.latents, system.labels, "samples")(0, count)
     if out.suffix == ".png":
         save_sheet(tile(images, columns), out)
     else:

@@ -86,7 +86,7 @@ def _generator(source: str) -> Side:
     snapshot = open_snapshot(Path(source))
     system, resolution = snapshot.system, snapshot.phase.resolution
     generator = system.generator.to(evaluation_device())
-    draw = image_sequence(generator, EVALUATION_SEED, system.latent_dim, system.num_classes)
+    draw = image_sequence(generator, EVALUATION_SEED, system.latents, system.labels)
     images = Ordered(lambda resolution, start, count: draw(start, count), f"generated {EVALUATION_SEED}")
     return Side(
         name=source,

@@ -33,7 +33,7 @@ from progan.distributed.world import World
 from progan.engine.rounds import Rules
 from progan.engine.train import Tick, Training
 from progan.rundir import RunDirectory, Status, seen_by
-from progan.schedule import Progressive
+from progan.schedule import Schedule
 from progan.settings import Config, make_schedule, untrained_system
 from progan.systems.system import System
 from progan.types import DataSpec, ProganError
@@ -44,7 +44,7 @@ class Plan:
     """What is to be trained on what."""
 
     config: Config
-    schedule: Progressive
+    schedule: Schedule
     manifest: Manifest
     system: System
 
@@ -177,6 +177,8 @@ def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: Wor
         loader = Loader(plan.manifest, plan.config.data, plan.config.seed, world.local_size)
         for stage in plan.schedule.stages:
             loader.require(stage.resolution, stage.batch)
+        if plan.system.labelled_per_round:
+            loader.require_labelled()
         return loader
 
     loader, _ = on_every_rank(load, world)

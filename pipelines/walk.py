@@ -12,11 +12,11 @@ from pipelines.console import Count, counting, say
 from pipelines.snapshots import describe, open_snapshot
 from progan.sampling.generate import generate
 from progan.sampling.grids import WIDEST, save_sheet, scaled, shown_width, tile
-from progan.sampling.latents import draw_latents, grid_labels
+from progan.sampling.latents import draw_latents, grid_labels, listed_count
 from progan.sampling.video import check_video, write_video
 from progan.sampling.walks import class_labels, collinear, direction, lerp, slerp
 from progan.systems.system import System
-from progan.types import ConfigError
+from progan.types import ConfigError, LabelSpace
 
 PICTURE = ".png"
 AT_ONCE = 4  # images generated together: more of 1024 px would take gigabytes
@@ -32,7 +32,7 @@ class Walk:
     anchors: Tensor  # NZ
     steps: int | None  # in a row; of a video between anchors from one to the next; None: a number that suits the kind
     video: bool
-    num_classes: int
+    labels: LabelSpace
     seed: int
 
 
@@ -43,15 +43,15 @@ def walk(source: Path, out: Path, kind: str, steps: int | None, anchors: int, se
     check_video(out, (PICTURE,))
     snapshot = open_snapshot(source)
     system, video = snapshot.system, out.suffix.lower() != PICTURE
-    drawn = draw_latents(seed, "walk-anchors", 0, anchors, system.latent_dim)
-    latents = WAYS[kind](Walk(kind, drawn, steps, video, system.num_classes, seed))
-    labels = _labels(kind, latents, system.num_classes)
+    drawn = draw_latents(seed, "walk-anchors", 0, anchors, system.latents)
+    latents = WAYS[kind](Walk(kind, drawn, steps, video, system.labels, seed))
+    labels = _labels(kind, latents, system.labels)
     system.generator.to("cuda" if torch.cuda.is_available() else "cpu")
     if video:
         with counting("walk", "frames") as show:
             write_video(_frames(system, latents, labels, show), [1] * latents.shape[1], fps, out)
     else:
-        images = generate(system.generator, latents.flatten(0, 1), labels.flatten(), AT_ONCE)
+        images = generate(system.generator, latents.flatten(0, 1), labels.flatten(0, 1), AT_ONCE)
         save_sheet(tile(images, latents.shape[1]), out)
     say(f"{kind} walk of {latents.shape[1]} steps through {describe(snapshot)} in {out}")
 
@@ -78,9 +78,9 @@ def _direction(walk: Walk) -> Tensor:
 
 def _classes(walk: Walk) -> Tensor:
     """A row for each anchor, which stays; a video holds a class as long as others take between two anchors."""
-    if walk.num_classes == 0:
+    if walk.labels.classes == 0:
         raise ConfigError("--kind classes: this snapshot was trained without labels; choose another kind")
-    steps = walk.steps or walk.num_classes * (VIDEO_STEPS if walk.video else 1)
+    steps = walk.steps or listed_count(walk.labels) * (VIDEO_STEPS if walk.video else 1)
     return walk.anchors.unsqueeze(1).expand(-1, steps, -1)
 
 
@@ -98,12 +98,12 @@ def _usual_steps(walk: Walk) -> int:
     return VIDEO_STEPS if walk.video else PICTURE_STEPS
 
 
-def _labels(kind: str, latents: Tensor, num_classes: int) -> Tensor:
-    """Labels ROWS x STEPS: those of a walk through the classes, else one class a row."""
+def _labels(kind: str, latents: Tensor, space: LabelSpace) -> Tensor:
+    """Labels ROWS x STEPS (x K): those of a walk through the classes, else one class a row."""
     rows, steps, _ = latents.shape
     if kind == "classes":
-        return class_labels(steps, num_classes).expand(rows, -1)
-    return grid_labels(rows * steps, num_classes, steps).view(rows, steps)
+        return class_labels(steps, space).expand(rows, *[-1] * (1 + space.several))
+    return grid_labels(rows * steps, space, steps).unflatten(0, (rows, steps))
 
 
 def _frames(system: System, latents: Tensor, labels: Tensor, show: Count) -> Iterator[Tensor]:

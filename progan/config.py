@@ -8,7 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from progan.types import ConfigError
 
@@ -20,6 +20,11 @@ class Settings(BaseModel):
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+def unless_named(name: str) -> BeforeValidator:
+    """For settings of several kinds, told apart by `name`: a mapping without one is of the kind `name`."""
+    return BeforeValidator(lambda value: {"name": name} | value if isinstance(value, dict) else value)
 
 
 class _Loader(yaml.SafeLoader):

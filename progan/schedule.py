@@ -1,12 +1,12 @@
 """The training schedule: images seen -> Phase, pure arithmetic, printable without training."""
 
-from dataclasses import dataclass
-from functools import cached_property
+import itertools
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from progan.config import Settings
+from progan.config import Settings, unless_named
 from progan.types import resolutions_up_to
 
 
@@ -23,7 +23,8 @@ class Phase:
     resolution: int  # pixels; the new resolution from the start of its fade
     fade: float  # share of the newest layers, in [0, 1]; 1 = fully grown to `resolution`
     batch: int  # images in a global batch
-    lr: float  # learning rate of both players
+    lr: float  # learning rate, of a player that has none of its own
+    decay: float = 1.0  # factor of a player's own learning rate, in [0, 1]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,25 @@ class Stage:
     fading: bool
     batch: int
     lr: float
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What holds when: a pure function of images seen."""
+
+    stages: tuple[Stage, ...]  # in order, without gaps
+    decay_images: int = 0  # over so many images before the end the learning rates go down to 0 in a line
+
+    @property
+    def total_images(self) -> int:
+        return self.stages[-1].end
+
+    def __call__(self, images_seen: int) -> Phase:
+        stage = next((stage for stage in self.stages if images_seen < stage.end), self.stages[-1])
+        fade = (images_seen - stage.start) / (stage.end - stage.start) if stage.fading else 1.0
+        left = max(0, self.total_images - images_seen)
+        decay = min(1.0, left / self.decay_images) if self.decay_images else 1.0
+        return Phase(stage.index, stage.resolution, fade, stage.batch, stage.lr * decay, decay)
 
 
 @dataclass(frozen=True)
@@ -90,7 +110,7 @@ class ProgressiveConfig(Settings):
             raise ValueError(f"start_resolution {self.start_resolution} is above resolution {self.resolution}")
         for where in ("fade_kimg", "stable_kimg"):
             self._covers(where)
-        if self.total_kimg is not None and self.total_kimg * 1000 <= Progressive(self, 1.0).stages[-1].start:
+        if self.total_kimg is not None and self.total_kimg * 1000 <= progressive(self, 1.0).stages[-1].start:
             raise ValueError(f"total_kimg {self.total_kimg:g} ends before {self.resolution} px is fully grown")
         return self
 
@@ -109,46 +129,59 @@ class ProgressiveConfig(Settings):
         return resolutions_up_to(self.resolution, self.start_resolution)
 
 
-class Progressive:
-    """The schedule of `config`, a pure function of images seen."""
+class ConstantConfig(Settings):
+    """One resolution and one batch size throughout: for systems that do not grow."""
 
-    def __init__(self, config: ProgressiveConfig, base_lr: float) -> None:
-        self._config = config
-        self._base_lr = base_lr
+    name: Literal["constant"] = "constant"
+    resolution: Annotated[int, Field(ge=4, le=1024)]  # pixels, one of the prepared set's
+    batch: Annotated[int, Field(ge=1)] = 64  # images in a global batch, of which a round sees one
+    total_kimg: Kimg  # end of training: rounds x batch / 1000
+    decay_kimg: Annotated[float, Field(ge=0)] = 0.0  # so long before the end the learning rates go down to 0 in a line
 
-    @cached_property
-    def stages(self) -> list[Stage]:
-        """Fades and stable stretches in order; the last one ends the training."""
-        config = self._config
-        preset = PRESETS[config.preset]
-        lr_table = preset.lr if config.lr is None else config.lr
-        stages: list[Stage] = []
-        for resolution in config.resolutions:
-            batch = config.batch.get(resolution, preset.batch[resolution])
-            lr = lr_table.get(resolution, self._base_lr)
-            for fading in (True, False):
-                start = stages[-1].end if stages else 0
-                end = start + self._length(resolution, fading)
-                if end > start:
-                    stages.append(Stage(len(stages), start, end, resolution, fading, batch, lr))
-        return stages[:-1] + [self._last(stages[-1])]
+    @model_validator(mode="after")
+    def _decays_within(self) -> "ConstantConfig":
+        if self.decay_kimg > self.total_kimg:
+            raise ValueError(f"decay_kimg {self.decay_kimg:g} is longer than total_kimg {self.total_kimg:g}")
+        return self
 
     @property
-    def total_images(self) -> int:
-        return self.stages[-1].end
+    def resolutions(self) -> tuple[int, ...]:
+        return (self.resolution,)
 
-    def __call__(self, images_seen: int) -> Phase:
-        stage = next((stage for stage in self.stages if images_seen < stage.end), self.stages[-1])
-        fade = (images_seen - stage.start) / (stage.end - stage.start) if stage.fading else 1.0
-        return Phase(stage.index, stage.resolution, fade, stage.batch, stage.lr)
 
-    def _length(self, resolution: int, fading: bool) -> int:
-        if fading and resolution == self._config.start_resolution:
-            return 0
-        kimg = self._config.fade_kimg if fading else self._config.stable_kimg
-        return round(1000 * (kimg[resolution] if isinstance(kimg, dict) else kimg))
+ScheduleConfig = Annotated[ProgressiveConfig | ConstantConfig, Field(discriminator="name"), unless_named("progressive")]
 
-    def _last(self, stage: Stage) -> Stage:
-        total = self._config.total_kimg
-        end = stage.end if total is None else round(1000 * total)
-        return Stage(stage.index, stage.start, end, stage.resolution, stage.fading, stage.batch, stage.lr)
+
+def make_schedule(config: ScheduleConfig, base_lr: float) -> Schedule:
+    """base_lr: where the settings say no other for a resolution."""
+    return constant(config, base_lr) if isinstance(config, ConstantConfig) else progressive(config, base_lr)
+
+
+def constant(config: ConstantConfig, base_lr: float) -> Schedule:
+    """A single stage."""
+    stage = Stage(0, 0, round(1000 * config.total_kimg), config.resolution, False, config.batch, base_lr)
+    return Schedule((stage,), round(1000 * config.decay_kimg))
+
+
+def progressive(config: ProgressiveConfig, base_lr: float) -> Schedule:
+    """Fades and stable stretches in order; the last one ends the training."""
+    preset = PRESETS[config.preset]
+    lr_table = preset.lr if config.lr is None else config.lr
+    stages: list[Stage] = []
+    for resolution, fading in itertools.product(config.resolutions, (True, False)):
+        start = stages[-1].end if stages else 0
+        end = start + _length(config, resolution, fading)
+        batch = config.batch.get(resolution, preset.batch[resolution])
+        if end > start:
+            lr = lr_table.get(resolution, base_lr)
+            stages.append(Stage(len(stages), start, end, resolution, fading, batch, lr))
+    end = stages[-1].end if config.total_kimg is None else round(1000 * config.total_kimg)
+    return Schedule((*stages[:-1], replace(stages[-1], end=end)))
+
+
+def _length(config: ProgressiveConfig, resolution: int, fading: bool) -> int:
+    """Images."""
+    if fading and resolution == config.start_resolution:
+        return 0
+    kimg = config.fade_kimg if fading else config.stable_kimg
+    return round(1000 * (kimg[resolution] if isinstance(kimg, dict) else kimg))

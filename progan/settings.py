@@ -3,14 +3,15 @@
 from typing import Annotated
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from progan import schedule
 from progan.config import Settings
 from progan.data.loader import DataConfig
 from progan.engine.play import OptimConfig
 from progan.metrics import EvaluationConfig
 from progan.random import key
-from progan.schedule import Progressive, ProgressiveConfig
+from progan.schedule import ConstantConfig, Schedule, ScheduleConfig
 from progan.systems import SystemConfig, build
 from progan.systems.system import System
 from progan.types import DataSpec
@@ -39,10 +40,16 @@ class Config(Settings):
     seed: int = 0  # of weights, latents, data order, mirroring: everything drawn
     data: DataConfig
     system: SystemConfig = SystemConfig()
-    schedule: ProgressiveConfig
+    schedule: ScheduleConfig
     optim: OptimConfig = OptimConfig()
     cadence: CadenceConfig = CadenceConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _grows_if_it_can(self) -> "Config":
+        if not self.system.grows and not isinstance(self.schedule, ConstantConfig):
+            raise ValueError(f"schedule.name: the networks of {self.system.name} do not grow; choose constant")
+        return self
 
 
 def untrained_system(config: Config, data: DataSpec) -> System:
@@ -51,6 +58,6 @@ def untrained_system(config: Config, data: DataSpec) -> System:
     return build(config.system, data, config.schedule.resolution)
 
 
-def make_schedule(config: Config) -> Progressive:
+def make_schedule(config: Config) -> Schedule:
     """The phases of the training."""
-    return Progressive(config.schedule, config.optim.lr)
+    return schedule.make_schedule(config.schedule, config.optim.lr)

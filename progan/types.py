@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:  # so that the command line can name errors without waiting for torch
     from torch import Tensor
@@ -62,6 +62,27 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class LatentSpace:
+    """What a generator's latents NZ are drawn from, each coordinate by itself."""
+
+    dim: int
+    distribution: Literal["normal", "uniform"] = "normal"  # N(0, 1) or U(-1, 1)
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """What the labels of generated images are drawn from."""
+
+    classes: int = 0  # 0: they have none
+    shares: tuple[float, ...] = ()  # of a set with several labels: how often each is 1; empty: one class an image
+
+    @property
+    def several(self) -> bool:
+        """Whether labels are NK of 1 and 0; else they are N class numbers."""
+        return bool(self.shares)
+
+
+@dataclass(frozen=True)
 class DataSpec:
     """The facts of a prepared data set that networks and metrics depend on."""
 
@@ -71,7 +92,13 @@ class DataSpec:
     fingerprint: str  # hex digest of every shard and label: equal means the same images in the same order
     channels: int = 3
     multilabel: bool = False  # a sample can belong to several classes: labels are NK of 1 and 0 instead of N
+    shares: tuple[float, ...] = ()  # of the images that belong to each class
 
     @property
     def num_classes(self) -> int:
         return len(self.classes)
+
+    @property
+    def label_space(self) -> LabelSpace:
+        """Labels as the set has them: uniform over the classes, or each of several by itself, as often as there."""
+        return LabelSpace(self.num_classes, self.shares if self.multilabel else ())

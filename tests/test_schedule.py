@@ -3,11 +3,11 @@ import itertools
 import pytest
 from pydantic import ValidationError
 
-from progan.schedule import PRESETS, Progressive, ProgressiveConfig
+from progan.schedule import PRESETS, ConstantConfig, ProgressiveConfig, Schedule, constant, progressive
 
 
-def _published(**changes: object) -> Progressive:
-    return Progressive(ProgressiveConfig(resolution=1024, total_kimg=12000, **changes), base_lr=0.001)
+def _published(**changes: object) -> Schedule:
+    return progressive(ProgressiveConfig(resolution=1024, total_kimg=12000, **changes), base_lr=0.001)
 
 
 def test_fades_start_at_the_published_images_and_training_ends_at_12_million() -> None:
@@ -19,7 +19,7 @@ def test_fades_start_at_the_published_images_and_training_ends_at_12_million() -
 
 
 def test_the_papers_first_version_with_800_kimg_is_a_setting() -> None:
-    schedule = Progressive(
+    schedule = progressive(
         ProgressiveConfig(resolution=1024, fade_kimg=800, stable_kimg=800, total_kimg=19000), base_lr=0.001
     )
     assert schedule.stages[1].start == 800_000
@@ -74,7 +74,7 @@ def test_stages_join_without_gap_and_every_stage_has_its_own_index() -> None:
 
 
 def test_no_growing_is_a_schedule_of_one_stage() -> None:
-    schedule = Progressive(ProgressiveConfig(resolution=32, start_resolution=32, stable_kimg=10), 0.001)
+    schedule = progressive(ProgressiveConfig(resolution=32, start_resolution=32, stable_kimg=10), 0.001)
     assert [(stage.resolution, stage.fading, stage.end) for stage in schedule.stages] == [(32, False, 10_000)]
 
 
@@ -90,3 +90,19 @@ def test_no_growing_is_a_schedule_of_one_stage() -> None:
 def test_impossible_schedules_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ProgressiveConfig(**changes)
+
+
+def test_a_constant_schedule_is_one_stage_whose_rates_may_go_down_to_nothing_at_the_end() -> None:
+    schedule = constant(ConstantConfig(resolution=28, batch=64, total_kimg=10, decay_kimg=4), 0.002)
+    assert [(stage.resolution, stage.batch, stage.end) for stage in schedule.stages] == [(28, 64, 10_000)]
+    assert [(phase.lr, phase.decay) for phase in map(schedule, (0, 6_000, 8_000, 10_000))] == [
+        (0.002, 1.0),
+        (0.002, 1.0),
+        (0.001, 0.5),
+        (0.0, 0.0),
+    ]
+
+
+def test_a_decay_longer_than_the_training_is_refused() -> None:
+    with pytest.raises(ValueError, match="decay_kimg 20 is longer than total_kimg 10"):
+        ConstantConfig(resolution=28, total_kimg=10, decay_kimg=20)

@@ -13,9 +13,10 @@ from torch import Tensor
 from progan.config import Settings
 from progan.data.manifest import MANIFEST, Manifest
 from progan.data.reading.ahead import Begun, ReadAhead, Request
-from progan.data.reading.order import Balanced, Order, Shuffled, labelled_subset
+from progan.data.reading.order import Order, Shuffled
 from progan.data.reading.reader import Reader, UnreadableSample
 from progan.data.reading.resident import Resident
+from progan.data.reading.shown import ShownLabels
 from progan.data.reading.skips import Skipped
 from progan.types import Batch, ConfigError, DataError
 
@@ -102,12 +103,14 @@ class Loader:
         self._shared = local_processes > 1
         self._threads = max(1, len(os.sched_getaffinity(0)) // local_processes)
         self._pin = pin and torch.cuda.is_available()
-        self._labels = self._shown_labels()
-        self._order = self._chosen_order()
+        self._shown = ShownLabels(manifest, config.labelled_per_class, seed)
+        self._order = self._shown.balanced("data.balanced") if config.balanced else Shuffled(manifest.count, seed)
+        self._labelled_order: Order | None = None
         self._metric_order = Shuffled(manifest.count, seed, "metric-order")
         self._skips = Skipped(manifest.count, config.max_skipped)
         self._sources: dict[int, Reader | Resident] = {}
-        self._ahead = ReadAhead(self._begin, config.read_ahead)
+        self._ahead = ReadAhead(lambda request: self._begin(request, self._order), config.read_ahead)
+        self._labelled_ahead = ReadAhead(self._begin_labelled, config.read_ahead)
         self._resolution = 0  # that is trained
         self._planned: list[int] = []
         self._prefetch: Prefetch | None = None
@@ -145,10 +148,18 @@ class Loader:
             pixels, rows = self._stream.batch(resolution, position, count, part)
             images = torch.from_numpy(pixels)
             images = images.pin_memory() if self._pin else images
-        else:
-            self._enter(resolution)
-            images, rows = self._finished(resolution, self._ahead.take(Request(resolution, position, count, part)))
-        return Batch(images.permute(0, 3, 1, 2), self._labels[torch.from_numpy(rows)])
+            return self._shown_batch(images, rows)
+        return self._ordered_batch(self._ahead, Request(resolution, position, count, part))
+
+    def require_labelled(self) -> None:
+        """ConfigError unless `labelled_batch` can be asked; DataError where a class has no labelled image."""
+        if self._stream is not None:
+            raise ConfigError("data.stream: a stream cannot pick out the labelled images that are needed; turn it off")
+        self._labelled_order = self._shown.balanced("data.path")
+
+    def labelled_batch(self, resolution: int, position: int, count: int, part: slice = slice(None)) -> Batch:
+        """As `batch`, of the images with a label alone, in an order with as many of each class as of any other."""
+        return self._ordered_batch(self._labelled_ahead, Request(resolution, position, count, part))
 
     def images(self, resolution: int, start: int, count: int) -> Tensor:
         """Images start ... start + count - 1 of a fixed shuffled order of the whole set, for metrics: uint8 N3HW.
@@ -174,15 +185,27 @@ class Loader:
     def close(self) -> None:
         """Stop reading ahead and let go of files and memory."""
         self._ahead.drop()
+        self._labelled_ahead.drop()
         self._keep_sources()
         if self._prefetch is not None:
             self._prefetch.stop()
         if self._stream is not None:
             self._stream.close()
 
-    def _begin(self, request: Request) -> Begun:
+    def _ordered_batch(self, ahead: ReadAhead, request: Request) -> Batch:
+        self._enter(request.resolution)
+        return self._shown_batch(*self._finished(request.resolution, ahead.take(request)))
+
+    def _shown_batch(self, images: Tensor, rows: NDArray[np.int64]) -> Batch:
+        return Batch(images.permute(0, 3, 1, 2), self._shown.labels[torch.from_numpy(rows)])
+
+    def _begin(self, request: Request, order: Order) -> Begun:
         positions = np.arange(request.position, request.position + request.count)[request.part]
-        return self._begun(request.resolution, self._order.rows(positions))
+        return self._begun(request.resolution, order.rows(positions))
+
+    def _begin_labelled(self, request: Request) -> Begun:
+        assert self._labelled_order is not None, "require_labelled was not called"
+        return self._begin(request, self._labelled_order)
 
     def _begun(self, resolution: int, rows: NDArray[np.int64]) -> Begun:
         shown = self._skips.stand_ins(resolution, rows)
@@ -219,6 +242,7 @@ class Loader:
         if resolution == self._resolution:
             return
         self._ahead.drop()
+        self._labelled_ahead.drop()
         self._keep_sources(resolution)
         self._resolution = resolution
         if self._config.is_cached:
@@ -275,27 +299,3 @@ class Loader:
         if self._config.on_error == "stop":
             raise problem
         self._skips.note_shard(problem)
-
-    def _shown_labels(self) -> Tensor:
-        """Those of the manifest, or of the labelled subset."""
-        labels, classes = torch.from_numpy(self._manifest.read_labels()), self._manifest.contents.classes
-        if self._config.labelled_per_class is None:
-            return labels
-        self._require_classes("labelled_per_class")
-        return labelled_subset(labels, len(classes), self._config.labelled_per_class, self._seed)
-
-    def _chosen_order(self) -> Order:
-        if not self._config.balanced:
-            return Shuffled(self._manifest.count, self._seed)
-        self._require_classes("balanced")
-        # Of a labelled subset those labels alone: what training is not shown must not steer it.
-        return Balanced(self._labels, len(self._manifest.contents.classes), self._seed)
-
-    def _require_classes(self, name: str) -> None:
-        contents = self._manifest.contents
-        if not contents.classes or contents.multilabel:
-            kind = "several labels an image" if contents.multilabel else "no labels"
-            where = self._manifest.place.describe()
-            raise ConfigError(
-                f"data.{name}: {where} has {kind}; prepare it with a label of one class, or leave this out"
-            )

@@ -120,7 +120,10 @@ class Manifest:
     @property
     def spec(self) -> DataSpec:
         facts = self.contents
-        return DataSpec(self.resolutions, facts.count, facts.classes, facts.fingerprint, multilabel=facts.multilabel)
+        shares = tuple(count / facts.count for count in facts.class_counts)
+        return DataSpec(
+            self.resolutions, facts.count, facts.classes, facts.fingerprint, multilabel=facts.multilabel, shares=shares
+        )
 
     @property
     def root(self) -> Path:

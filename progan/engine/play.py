@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from progan.config import Settings
 from progan.distributed.averaging import average_gradients
 from progan.distributed.world import World
+from progan.engine.optimizers import Adam, OptimizerConfig, make_optimizer
 from progan.losses.objective import Objective, Round
+from progan.schedule import Phase
+from progan.systems.system import Role
 from progan.types import ConfigError, TrainingError
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
@@ -27,6 +30,8 @@ class OptimConfig(Settings):
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.0
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
     eps: Annotated[float, Field(gt=0)] = 1e-8
+    generator: OptimizerConfig | None = None  # of this player, in place of the four settings above
+    discriminator: OptimizerConfig | None = None
     reset_at_fade: bool = True  # forget Adam's moments where a fade starts and ends
     ema_half_life_kimg: Annotated[float, Field(ge=0)] = 10.0  # 0: no average, samples show the generator itself
     ema_ramp_up: Annotated[float, Field(gt=0)] | None = None  # half-life at most this share of images seen
@@ -38,6 +43,10 @@ class OptimConfig(Settings):
     # By resolution: a process's share of a batch is played in parts of at most so many images; none: in one. Not with
     # layers or terms that look at a whole batch, but for the groups of the minibatch statistic, which stay together.
     max_images_per_process: dict[int, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+
+    def optimizer(self, role: Role) -> OptimizerConfig:
+        own = self.generator if role == "generator" else self.discriminator
+        return own or Adam(beta1=self.beta1, beta2=self.beta2, eps=self.eps)
 
     def part_size(self, resolution: int, share: int, group: int) -> int:
         """Images of the equal parts of `share` images, each of whole groups. ConfigError if none are small enough."""
@@ -51,21 +60,17 @@ class OptimConfig(Settings):
         return max(sizes)
 
 
-def make_optimizer(network: nn.Module, config: OptimConfig) -> torch.optim.Adam:
-    return torch.optim.Adam(
-        network.parameters(), lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, foreach=True
-    )
-
-
 class Player:
     """A network with what it minimises and how it is updated."""
 
-    def __init__(self, name: str, network: nn.Module, objective: Objective, config: OptimConfig) -> None:
+    def __init__(self, name: Role, network: nn.Module, objective: Objective, config: OptimConfig) -> None:
         self.name = name
         self.network = network
         self.objective = objective
         self.precision = config.precision
-        self.optimizer = make_optimizer(network, config)
+        chosen = config.optimizer(name)
+        self.own_lr = chosen.lr
+        self.optimizer = make_optimizer(network, chosen, config.lr)
         device = next(network.parameters()).device
         # One scaler for each network: a shared one would be updated twice a round.
         self.scaler = torch.amp.GradScaler(device.type, FIRST_SCALE, enabled=config.precision == "fp16")
@@ -73,9 +78,9 @@ class Player:
     def reset_optimizer(self) -> None:
         self.optimizer.state.clear()
 
-    def set_lr(self, lr: float) -> None:
+    def set_lr(self, phase: Phase) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = phase.lr if self.own_lr is None else self.own_lr * phase.decay
 
 
 @contextmanager

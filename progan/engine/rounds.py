@@ -7,7 +7,7 @@ processes nor the size of the parts changes what is trained.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -24,10 +24,15 @@ from progan.systems.system import Play, System
 from progan.types import Batch
 
 Game = Callable[[float], Round]  # the loss scale of fp16 -> a round
+Read = Callable[[int, int, int, slice], Batch]  # resolution, position, count, part
 
 
 class RealImages(Protocol):
     def batch(self, resolution: int, position: int, count: int, part: slice) -> Batch: ...
+
+    def labelled_batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
+        """Of the images with a label alone."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -64,47 +69,70 @@ class Stored:
         return Batch(to_reals(self.images[part], mirror, fade), self.labels[part])
 
 
-def read_reals(
-    system: System, moment: Moment, reals: RealImages, rules: Rules, flag: bool
-) -> tuple[list[Stored], bool]:
-    """This process's share of each batch of real images that the round reads; and whether `flag` is set on any rank.
+class Reals(NamedTuple):
+    """What a round reads of real images: a process's share of each batch."""
+
+    any: list[Stored]
+    labelled: list[Stored]
+
+
+def read_reals(system: System, moment: Moment, reals: RealImages, rules: Rules, flag: bool) -> tuple[Reals, bool]:
+    """This process's share of all that the round reads; and whether `flag` is set on any rank.
 
     What one rank cannot read is raised on all.
     """
 
-    def read() -> list[Stored]:
-        return [_stored(system, moment, number, reals, rules) for number in range(system.reals_per_round)]
+    def read() -> Reals:
+        return Reals(
+            _batches(moment, system.reals_per_round, reals.batch, "mirror", rules),
+            _batches(moment, system.labelled_per_round, reals.labelled_batch, "mirror-labelled", rules),
+        )
 
     return on_every_rank(read, rules.world, flag)
 
 
-def _stored(system: System, moment: Moment, number: int, reals: RealImages, rules: Rules) -> Stored:
+def _batches(moment: Moment, count: int, read: Read, stream: str, rules: Rules) -> list[Stored]:
+    """`count` batches, mirrored by draws of `stream`."""
     phase, share = moment.phase, rules.world.share(moment.phase.batch)
-    position = moment.images_seen * system.reals_per_round + number * phase.batch
-    batch = reals.batch(phase.resolution, position, phase.batch, share)
-    mirror = None
-    if rules.mirror:
-        draw = torch.rand(phase.batch, generator=generator(rules.seed, "mirror", position))
-        mirror = (draw[share] < 0.5).to(rules.device)
-    return Stored(batch.images.to(rules.device, non_blocking=True), batch.labels.to(rules.device), mirror)
+    stored = []
+    for number in range(count):
+        position = moment.images_seen * count + number * phase.batch
+        batch = read(phase.resolution, position, phase.batch, share)
+        mirror = None
+        if rules.mirror:
+            draw = torch.rand(phase.batch, generator=generator(rules.seed, stream, position))
+            mirror = (draw[share] < 0.5).to(rules.device)
+        stored.append(Stored(batch.images.to(rules.device, non_blocking=True), batch.labels.to(rules.device), mirror))
+    return stored
 
 
-def games(system: System, play: Play, moment: Moment, stored: list[Stored], rules: Rules) -> list[Game]:
+def calibrate(system: System, phase: Phase, reals: RealImages, rules: Rules) -> None:
+    """Show the first real images, the same on every rank, to a system that wants to see them before it plays."""
+    if system.calibrate is None:
+        return
+    images, _ = on_every_rank(lambda: reals.batch(phase.resolution, 0, phase.batch, slice(None)).images, rules.world)
+    system.calibrate(to_reals(images.to(rules.device), None, phase.fade))
+
+
+def games(system: System, play: Play, moment: Moment, reals: Reals, rules: Rules) -> list[Game]:
     """This process's share of one play, in parts of equal size that are played one after the other."""
     phase, seen, share = moment.phase, moment.images_seen, rules.world.share(moment.phase.batch)
     draw = partial(_drawn, share, rules.device)
-    latents = draw(draw_latents(rules.seed, f"latents-{play.number}", seen, phase.batch, system.latent_dim))
-    labels = draw(draw_labels(rules.seed, f"labels-{play.number}", seen, phase.batch, system.num_classes))
+    latents = draw(draw_latents(rules.seed, f"latents-{play.number}", seen, phase.batch, system.latents))
+    labels = draw(draw_labels(rules.seed, f"labels-{play.number}", seen, phase.batch, system.labels))
 
     def game(part: slice, score_scale: float) -> Round:
-        real = None if play.reads is None else stored[play.reads].reals(part, phase.fade)
+        real = None if play.reads is None else reals.any[play.reads].reals(part, phase.fade)
+        labelled = None if play.labelled is None else reals.labelled[play.labelled].reals(part, phase.fade)
         with torch.set_grad_enabled(play.player == "generator"):
             fake = Batch(system.generator(latents[part], labels[part]), labels[part])
 
         def uniform(stream: str) -> Tensor:
             return draw(torch.rand(phase.batch, generator=generator(rules.seed, stream, seen)))[part]
 
-        return Round(system.discriminator, real, fake, phase.batch, seen, uniform, score_scale, system.joint)
+        return Round(
+            system.discriminator, real, fake, phase.batch, seen, uniform, score_scale, system.joint, labelled
+        )
 
     count = len(latents)
     size = rules.optim.part_size(phase.resolution, count, system.group)

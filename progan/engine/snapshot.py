@@ -5,15 +5,15 @@ from pathlib import Path
 
 from torch import nn
 
-from progan.config import validate
 from progan.engine.train import Training
 from progan.schedule import Phase
-from progan.systems import SystemConfig, build
+from progan.systems import SystemConfig, build, read_config
 from progan.systems.system import System, set_phase
 from progan.tensorfile import load_tensors, save_tensors
 from progan.types import DataSpec
 
 KIND = "progan snapshot 1"
+TUPLES = ("resolutions", "classes", "shares")  # in the data's facts, which JSON keeps as lists
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ def save_snapshot(training: Training, config: SystemConfig, data: DataSpec, phas
 def load_snapshot(path: Path | str) -> Snapshot:
     """The snapshot at `path`, on the CPU, in evaluation mode; DataError when it is not one."""
     tensors, facts = load_tensors(Path(path), KIND)
-    data = DataSpec(**facts["data"] | {key: tuple(facts["data"][key]) for key in ("resolutions", "classes")})
-    system = build(validate(SystemConfig, facts["system"]), data, facts["resolution"])
+    data = DataSpec(**facts["data"] | {key: tuple(facts["data"].get(key, ())) for key in TUPLES})
+    system = build(read_config(facts["system"]), data, facts["resolution"])
     phase = Phase(**facts["phase"])
     for role, network in system.networks.items():
         prefix = f"{role}."

@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,18 +13,12 @@ from progan.distributed.world import World
 from progan.engine.average import averaged_copy, decay, update_average
 from progan.engine.compiling import compile_network
 from progan.engine.play import OptimConfig, Player, playing, update
-from progan.engine.rounds import Moment, RealImages, Rules, Stored, games, read_reals
+from progan.engine.rounds import Moment, RealImages, Reals, Rules, calibrate, games, read_reals
 from progan.nn.float32 import set_float32
-from progan.schedule import Phase, passes
+from progan.random import key
+from progan.schedule import Phase, Schedule, passes
 from progan.systems.system import Play, Role, System, set_phase
 from progan.types import TrainingError
-
-
-class Schedule(Protocol):
-    @property
-    def total_images(self) -> int: ...
-
-    def __call__(self, images_seen: int) -> Phase: ...
 
 
 @dataclass
@@ -99,16 +92,15 @@ def train(
     """
     ledger, began, resumed = _Ledger(), training.images_seen, time.monotonic()
     maintenance = 0.0
+    if training.images_seen == 0:
+        calibrate(training.system, schedule(0), reals, rules)
     while training.images_seen < schedule.total_images:
         moment = Moment(schedule(training.images_seen), training.images_seen)
         phase = moment.phase
-        stored, stopping = read_reals(training.system, moment, reals, rules, stop())
+        reals_read, stopping = read_reals(training.system, moment, reals, rules, stop())
         _enter(training, phase, rules.optim)
         _average(training, phase, rules.optim)
-        losses: dict[str, Tensor] = {}
-        for play in training.system.plays():
-            losses |= _play(training, play, moment, stored, rules)
-        ledger.rounds.append(losses)
+        ledger.rounds.append(_round(training, moment, reals_read, rules))
         ledger.images_seen.append(training.images_seen)
         training.images_seen += phase.batch
         _compare_ranks(training, moment, rules)
@@ -139,7 +131,7 @@ def _enter(training: Training, phase: Phase, optim: OptimConfig) -> None:
             player.reset_optimizer()
     training.stage = phase.index
     for player in training.players.values():
-        player.set_lr(phase.lr)
+        player.set_lr(phase)
     for network in (training.system.generator, training.system.discriminator, training.average):
         set_phase(network, phase)
 
@@ -150,12 +142,23 @@ def _average(training: Training, phase: Phase, optim: OptimConfig) -> None:
     update_average(training.average, training.system.generator, factor)
 
 
-def _play(training: Training, play: Play, moment: Moment, stored: list[Stored], rules: Rules) -> dict[str, Tensor]:
+def _round(training: Training, moment: Moment, reals: Reals, rules: Rules) -> dict[str, Tensor]:
+    """Each play in its turn -> the terms; of a player that plays several times their means."""
+    played: dict[str, list[Tensor]] = {}
+    for play in training.system.plays():
+        for name, value in _play(training, play, moment, reals, rules).items():
+            played.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else torch.stack(values).mean() for name, values in played.items()}
+
+
+def _play(training: Training, play: Play, moment: Moment, reals: Reals, rules: Rules) -> dict[str, Tensor]:
     """One player's update on fresh latents and fresh reals."""
     system, player = training.system, training.players[play.player]
     opponent = system.discriminator if play.player == "generator" else system.generator
+    # For layers that draw (dropout, noise): from the clock, so that a resumed run draws the same.
+    torch.manual_seed(key(rules.seed, f"layers-{play.number}-{rules.world.rank}", moment.images_seen))
     with playing(player.network, against=opponent):
-        return update(player, games(system, play, moment, stored, rules), rules.world, rules.device)
+        return update(player, games(system, play, moment, reals, rules), rules.world, rules.device)
 
 
 def _compare_ranks(training: Training, moment: Moment, rules: Rules) -> None:

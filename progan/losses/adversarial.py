@@ -32,12 +32,28 @@ class Drift(Term):
 
 
 class LogisticDiscriminator(Term):
-    """-E log D(real) - E log(1 - D(fake)) with D = sigmoid(score) (arXiv 1406.2661, equation 1)."""
+    """-E log D(real) - E log(1 - D(fake)) with D = sigmoid(score) (arXiv 1406.2661, equation 1).
+
+    `real_target` < 1: one-sided label smoothing, -E (t log D(real) + (1 - t) log(1 - D(real))) (arXiv 1606.03498, 3.4).
+    """
 
     reads_real = True
 
+    def __init__(self, real_target: float = 1.0) -> None:
+        super().__init__()
+        self.real_target = real_target
+
     def forward(self, game: Round) -> Tensor:
-        return F.softplus(-game.on_real.score.float()).mean() + F.softplus(game.on_fake.score.float()).mean()
+        real, fake = game.on_real.score.float(), game.on_fake.score.float()
+        # -t log s(x) - (1 - t) log(1 - s(x)) = softplus(-x) + (1 - t) x
+        return (F.softplus(-real) + (1 - self.real_target) * real).mean() + F.softplus(fake).mean()
+
+
+class MinimaxGenerator(Term):
+    """E log(1 - D(fake)), the game's own value: vanishes where D is sure (arXiv 1406.2661, equation 1)."""
+
+    def forward(self, game: Round) -> Tensor:
+        return -F.softplus(game.on_fake.score.float()).mean()
 
 
 class LogisticGenerator(Term):

@@ -26,9 +26,11 @@ class Round:
         uniform: Callable[[str], Tensor],  # stream name -> N numbers in [0, 1), this rank's share of the global draw
         score_scale: float = 1.0,  # loss scale of fp16; gradients of scores are taken of the scaled score
         joint: bool = False,  # whether the discriminator may judge reals and fakes in one call
+        labelled: Batch | None = None,  # real images that all have a label; None: no term of the play reads them
     ) -> None:
         self.discriminator = discriminator
         self._real = real
+        self._labelled = labelled
         self.fake = fake
         self.batch = batch
         self.images_seen = images_seen
@@ -41,6 +43,16 @@ class Round:
         if self._real is None:
             raise ValueError("a term reads real images but does not declare reads_real = True")
         return self._real
+
+    @property
+    def labelled(self) -> Batch:
+        if self._labelled is None:
+            raise ValueError("a term reads labelled images but does not declare reads_labelled = True")
+        return self._labelled
+
+    @cached_property
+    def on_labelled(self) -> Verdict:
+        return self._judge(self.labelled)
 
     @cached_property
     def on_real(self) -> Verdict:
@@ -69,6 +81,7 @@ class Term(nn.Module):
     """(Round) -> scalar. A term with memory keeps it in buffers, hence in checkpoints."""
 
     reads_real = False  # whether the term looks at real images; a play without such a term reads none
+    reads_labelled = False  # whether it looks at a batch of real images that all have a label
 
 
 class Weighted(NamedTuple):
@@ -91,6 +104,10 @@ class Objective(nn.Module):
     @property
     def reads_real(self) -> bool:
         return any(getattr(term, "reads_real", False) for term in self.terms.values())
+
+    @property
+    def reads_labelled(self) -> bool:
+        return any(getattr(term, "reads_labelled", False) for term in self.terms.values())
 
     def forward(self, game: Round) -> dict[str, Tensor]:
         """Each term's weighted value, by name."""

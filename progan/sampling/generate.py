@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from progan.sampling.latents import draw_labels, draw_latents
+from progan.types import LabelSpace, LatentSpace
 
 BLOCK = 64  # images that share a counter; any request is cut from whole blocks, so its cutting does not matter
 
@@ -27,14 +28,16 @@ def generate(generator: nn.Module, latents: Tensor, labels: Tensor, at_once: int
 
 
 def image_sequence(
-    generator: nn.Module, seed: int, latent_dim: int, num_classes: int, stream: str = "evaluation"
+    generator: nn.Module, seed: int, latents: LatentSpace, labels: LabelSpace, stream: str = "evaluation"
 ) -> Callable[[int, int], Tensor]:
     """draw(start, count) -> images number start .. start + count - 1, N3RR uint8, of the sequence of (seed, stream)."""
 
     def block(index: int) -> Tensor:
-        latents = draw_latents(seed, f"{stream}-latents", index, BLOCK, latent_dim)
-        labels = draw_labels(seed, f"{stream}-labels", index, BLOCK, num_classes)
-        return generate(generator, latents, labels)
+        return generate(
+            generator,
+            draw_latents(seed, f"{stream}-latents", index, BLOCK, latents),
+            draw_labels(seed, f"{stream}-labels", index, BLOCK, labels),
+        )
 
     def draw(start: int, count: int) -> Tensor:
         first, last = start // BLOCK, (start + count - 1) // BLOCK

@@ -4,23 +4,43 @@ import torch
 from torch import Tensor
 
 from progan.random import generator
-from progan.types import UNLABELLED
+from progan.types import UNLABELLED, LabelSpace, LatentSpace
 
 
-def draw_latents(seed: int, stream: str, counter: int, count: int, dim: int) -> Tensor:
-    """`count` latents NZ from N(0, 1), on the CPU."""
-    return torch.randn(count, dim, generator=generator(seed, stream, counter))
+def draw_latents(seed: int, stream: str, counter: int, count: int, space: LatentSpace) -> Tensor:
+    """`count` latents NZ of the space, on the CPU."""
+    numbers = generator(seed, stream, counter)
+    if space.distribution == "uniform":
+        return torch.rand(count, space.dim, generator=numbers) * 2 - 1
+    return torch.randn(count, space.dim, generator=numbers)
 
 
-def draw_labels(seed: int, stream: str, counter: int, count: int, num_classes: int) -> Tensor:
-    """`count` labels, uniform over the classes, on the CPU; UNLABELLED where there are no classes."""
-    if num_classes == 0:
+def draw_labels(seed: int, stream: str, counter: int, count: int, space: LabelSpace) -> Tensor:
+    """`count` labels of the space, int64, on the CPU: N uniform over the classes; UNLABELLED where there are none.
+
+    Of several labels an image NK, each drawn by itself as often as the set has it.
+    """
+    numbers = generator(seed, stream, counter)
+    if space.several:
+        return (torch.rand(count, space.classes, generator=numbers) < torch.tensor(space.shares)).long()
+    if space.classes == 0:
         return torch.full((count,), UNLABELLED)
-    return torch.randint(num_classes, (count,), generator=generator(seed, stream, counter))
+    return torch.randint(space.classes, (count,), generator=numbers)
 
 
-def grid_labels(count: int, num_classes: int, columns: int) -> Tensor:
-    """Labels of a sample grid: the class changes from row to row."""
-    if num_classes == 0:
-        return torch.full((count,), UNLABELLED)
-    return torch.arange(count) // columns % num_classes
+def grid_labels(count: int, space: LabelSpace, columns: int) -> Tensor:
+    """Labels of a sample grid: the class changes from row to row; of several labels a row has none, or one of them."""
+    return listed_labels(torch.arange(count) // columns, space)
+
+
+def listed_count(space: LabelSpace) -> int:
+    """How many labels there are to show."""
+    return space.classes + space.several
+
+
+def listed_labels(numbers: Tensor, space: LabelSpace) -> Tensor:
+    """The labels to show, int64 N of their numbers 0, 1, ... in turn: the classes, or none and each of several alone."""
+    if space.several:
+        rows = torch.cat([torch.zeros(1, space.classes, dtype=torch.long), torch.eye(space.classes, dtype=torch.long)])
+        return rows[numbers % len(rows)]
+    return numbers % space.classes if space.classes else torch.full_like(numbers, UNLABELLED)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 
 from progan.random import generator
+from progan.sampling.latents import listed_count, listed_labels
+from progan.types import LabelSpace
 
 COLLINEAR_STEP = 0.05
 DIRECTION_BOUND = 0.05  # a direction's coordinates are drawn from U(-DIRECTION_BOUND, DIRECTION_BOUND)
@@ -45,9 +47,9 @@ def direction(start: Tensor, steps: int, seed: int) -> Tensor:
     return start + torch.arange(steps).unsqueeze(1) * DIRECTION_BOUND * (2 * uniform - 1)
 
 
-def class_labels(steps: int, num_classes: int) -> Tensor:
-    """Labels of a walk through all classes in order, in equal shares of `steps`: a label is whole, so it jumps."""
-    return torch.arange(steps) * num_classes // steps
+def class_labels(steps: int, space: LabelSpace) -> Tensor:
+    """Labels of a walk through all that are shown, in equal shares of `steps`: a label is whole, so it jumps."""
+    return listed_labels(torch.arange(steps) * listed_count(space) // steps, space)
 
 
 def _legs(anchors: Tensor, steps: int, closed: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from progan.config import Settings, validate
 from progan.systems import progan
 from progan.systems.system import System
 from progan.types import DataSpec
@@ -15,5 +16,15 @@ SYSTEMS: dict[str, Callable[[Any, DataSpec, int], System]] = {
 }
 
 
+class _Stored(Settings):
+    system: SystemConfig
+
+
 def build(config: SystemConfig, data: DataSpec, resolution: int) -> System:
+    """ConfigError or DataError where the data do not fit the system."""
     return SYSTEMS[config.name](config, data, resolution)
+
+
+def read_config(tree: Any) -> SystemConfig:
+    """Settings of a system from JSON. ConfigError if they are none."""
+    return validate(_Stored, {"system": tree}).system

@@ -1,10 +1,10 @@
 """Progressive growing of GANs (Karras et al. 2018, arXiv 1710.10196)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from progan.config import Settings
+from progan.config import Settings, unless_named
 from progan.losses.adversarial import (
     Drift,
     LogisticDiscriminator,
@@ -17,7 +17,7 @@ from progan.losses.objective import Objective, Weighted
 from progan.losses.penalties import R1, GradientPenalty
 from progan.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator
 from progan.systems.system import Role, System
-from progan.types import ConfigError, DataSpec
+from progan.types import ConfigError, DataSpec, LatentSpace
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -60,18 +60,13 @@ class LogisticR1Loss(Settings):
         }
 
 
-def _published_unless_named(value: Any) -> Any:
-    return {"name": "wgan-gp"} | value if isinstance(value, dict) else value
-
-
-Loss = Annotated[
-    WassersteinLoss | LogisticR1Loss, Field(discriminator="name"), BeforeValidator(_published_unless_named)
-]
+Loss = Annotated[WassersteinLoss | LogisticR1Loss, Field(discriminator="name"), unless_named("wgan-gp")]
 
 
 class ProganConfig(Settings):
     """The defaults are the published networks and loss."""
 
+    grows: ClassVar[bool] = True
     name: Literal["progan"] = "progan"
     latent_dim: Annotated[int, Field(ge=1)] = 512
     maps_base: Annotated[int, Field(ge=16)] = 8192  # feature maps at 2^r px: min(maps_base / 2^(r-1), maps_max)
@@ -105,7 +100,7 @@ def build(config: ProganConfig, data: DataSpec, resolution: int) -> System:
         discriminator=ProgressiveDiscriminator(resolution, data.num_classes, group=config.stddev_group, **maps),
         objectives={"discriminator": Objective(rows["discriminator"]), "generator": Objective(rows["generator"])},
         resolution=resolution,
-        latent_dim=config.latent_dim,
-        num_classes=data.num_classes,
+        latents=LatentSpace(config.latent_dim),
+        labels=data.label_space,
         group=config.stddev_group or 1,
     )

@@ -1,14 +1,16 @@
 """A system is a value: two networks, what each minimises, and the order of play."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from progan.losses.objective import Objective
 from progan.nn.growing import Growing
 from progan.schedule import Phase
+from progan.types import LabelSpace, LatentSpace
 
 Role = Literal["discriminator", "generator"]
 
@@ -19,6 +21,7 @@ class Play(NamedTuple):
     player: Role
     number: int  # counts the plays of a round: each has latents of its own
     reads: int | None  # which of the round's real batches it reads; None: it reads none
+    labelled: int | None  # the same of the batches in which all have a label
 
 
 @dataclass(frozen=True)
@@ -27,27 +30,39 @@ class System:
     discriminator: nn.Module  # (images N3RR, labels N) -> Verdict
     objectives: dict[Role, Objective]
     resolution: int  # final, pixels
-    latent_dim: int
-    num_classes: int = 0
+    latents: LatentSpace
+    labels: LabelSpace = LabelSpace()
     order: tuple[Role, ...] = ("discriminator", "generator")  # the plays of a round
     joint: bool = True  # D may judge reals and fakes in one call: its layers keep samples (or groups of them) apart
     group: int = 1  # consecutive samples a layer treats together: a rank's share of a batch must be a multiple
+    # A layer or term treats a process's whole share of a batch together (batch norm, a mean over samples): it cannot be
+    # played in parts, and several processes train nearly, but not exactly, what one does.
+    indivisible: bool = False
+    calibrate: Callable[[Tensor], None] | None = None  # sees the first batch of reals, N3RR in [-1, 1], before it plays
 
     @property
     def networks(self) -> dict[Role, nn.Module]:
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def plays(self) -> Iterator[Play]:
-        real_batches = 0
+        reals, labelled = itertools.count(), itertools.count()
         for number, player in enumerate(self.order):
-            reads = self.objectives[player].reads_real
-            yield Play(player, number, real_batches if reads else None)
-            real_batches += reads
+            wants = self.objectives[player]
+            yield Play(
+                player,
+                number,
+                next(reals) if wants.reads_real else None,
+                next(labelled) if wants.reads_labelled else None,
+            )
 
     @property
     def reals_per_round(self) -> int:
         """Batches of real images a round reads, so that the data position is a function of images seen."""
         return sum(play.reads is not None for play in self.plays())
+
+    @property
+    def labelled_per_round(self) -> int:
+        return sum(play.labelled is not None for play in self.plays())
 
 
 def set_phase(network: nn.Module, phase: Phase) -> None:

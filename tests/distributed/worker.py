@@ -22,7 +22,7 @@ from progan.metrics.features import FeatureNetwork, Features
 from progan.metrics.real_side import RealSet
 from progan.random import generator
 from progan.sampling.generate import image_sequence
-from progan.schedule import Phase, Progressive, ProgressiveConfig
+from progan.schedule import Phase, ProgressiveConfig, Schedule, progressive
 from progan.systems import build
 from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
 from progan.systems.system import set_phase
@@ -47,15 +47,18 @@ class RandomImages:
         images = torch.randint(0, 256, (count, 3, resolution, resolution), dtype=torch.uint8, generator=draw)
         return Batch(images[part], torch.full((count,), -1)[part])
 
+    def labelled_batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
+        return self.batch(resolution, position, count, part)
 
-def begin(world: World, loss: str, parts: dict[int, int], compare: int = 4) -> tuple[Training, Progressive, Rules]:
+
+def begin(world: World, loss: str, parts: dict[int, int], compare: int = 4) -> tuple[Training, Schedule, Rules]:
     optim = OptimConfig(ema_half_life_kimg=0.05, max_images_per_process=parts)
     config = ProganConfig(latent_dim=8, maps_base=32, maps_max=8, loss=LOSSES[loss])
     torch.manual_seed(0)
     system = build(config, DataSpec((4, 8), 64, (), "none"), 8)
     return (
         start(system, optim),
-        Progressive(SCHEDULE, optim.lr),
+        progressive(SCHEDULE, optim.lr),
         Rules(0, optim, True, 16, world, torch.device("cpu"), compare),
     )
 
@@ -124,7 +127,7 @@ def measure(world: World, folder: Path) -> None:
         world=world,
     )
     set_phase(system.generator, Phase(0, 16, 1.0, 16, 0.001))
-    found = [evaluator.measure([image_sequence(system.generator, 1, 8, 0)], 16) for _ in range(2)]
+    found = [evaluator.measure([image_sequence(system.generator, 1, system.latents, system.labels)], 16) for _ in range(2)]
     values = [[(record["metric"], record["value"], record["floor"]) for record in records] for records in found]
     if world.is_main:
         (folder / f"metrics-{world.size}.json").write_text(json.dumps(values))

@@ -11,7 +11,7 @@ from progan.engine.play import OptimConfig
 from progan.engine.rounds import Rules
 from progan.engine.train import Training, start
 from progan.random import generator
-from progan.schedule import Progressive, ProgressiveConfig
+from progan.schedule import ProgressiveConfig, Schedule, progressive
 from progan.systems import build
 from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
 from progan.types import Batch, DataSpec
@@ -28,11 +28,15 @@ class RandomImages:
         images = torch.randint(0, 256, (count, 3, resolution, resolution), dtype=torch.uint8, generator=draw)
         return Batch(images[part], torch.full((count,), -1)[part])
 
+    def labelled_batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
+        images = self.batch(resolution, position, count, part).images
+        return Batch(images, torch.arange(count)[part] % 2)
+
 
 @dataclass(frozen=True)
 class Setup:
     config: ProganConfig
-    schedule: Progressive
+    schedule: Schedule
     optim: OptimConfig
     rules: Rules
     data: DataSpec = DATA
@@ -58,6 +62,6 @@ def setup() -> Callable[..., Setup]:
         )
         settings = OptimConfig(ema_half_life_kimg=0.05, **optim)
         rules = Rules(0, settings, True, tick, world or World(), torch.device("cpu"))
-        return Setup(config, Progressive(growing, settings.lr), settings, rules)
+        return Setup(config, progressive(growing, settings.lr), settings, rules)
 
     return make

@@ -157,7 +157,7 @@ def test_a_term_that_is_not_finite_stops_the_run_naming_term_and_images(
                 training.system.discriminator.head.output.weight.fill_(float("inf"))
         return reals.batch(resolution, position, count, part)
 
-    poison = type("Poison", (), {"batch": staticmethod(poisoned)})()
+    poison = type("Poison", (), {"batch": staticmethod(poisoned), "labelled_batch": staticmethod(poisoned)})()
     with pytest.raises(TrainingError, match=r"discriminator/wasserstein is not finite at 32 images"):
         list(train(training, chosen.schedule, poison, chosen.rules))
 

@@ -23,7 +23,7 @@ from progan.engine.train import start
 from progan.rundir import RunDirectory
 from progan.sampling.generate import image_sequence
 from progan.settings import Config, make_schedule, untrained_system
-from progan.types import DataSpec
+from progan.types import DataSpec, LabelSpace, LatentSpace
 
 RESOLUTION, FACES, COPIES = 16, 70, 3
 SETTINGS: dict[str, Any] = {
@@ -54,7 +54,7 @@ def run(tmp_path: Path) -> RunDirectory:
     training = start(untrained_system(config, DataSpec((4, 8, 16), 1, (), "")), config.optim)
     phase = make_schedule(config)(make_schedule(config).total_images)
     training.average.set_growth(RESOLUTION, 1.0)  # type: ignore[operator]
-    planted = image_sequence(training.average, EVALUATION_SEED, 8, 0, "neighbours")(0, COPIES)
+    planted = image_sequence(training.average, EVALUATION_SEED, LatentSpace(8), LabelSpace(), "neighbours")(0, COPIES)
     manifest = _write_set(tmp_path, planted)
     directory.write_config(config.model_dump(mode="json"))
     save_snapshot(training, config.system, manifest.spec, phase, directory.snapshot(0))

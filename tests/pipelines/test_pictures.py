@@ -25,7 +25,7 @@ from progan.schedule import Phase
 from progan.settings import Config
 from progan.systems import build
 from progan.systems.progan import ProganConfig
-from progan.types import DataSpec
+from progan.types import DataSpec, LatentSpace
 
 SYSTEM = ProganConfig(latent_dim=8, maps_base=32, maps_max=8)
 CLASSES = ("cat", "dog", "owl")
@@ -79,7 +79,7 @@ def test_a_picture_has_a_row_for_each_pair_of_anchors(snapshots: dict[str, Path]
     assert cells.shape[:2] == (2, 5)
     assert (cells[0, -1] == cells[1, 0]).all()
     system = load_snapshot(snapshots["plain"]).system
-    middle = slerp(draw_latents(2, "walk-anchors", 0, 3, system.latent_dim)[1:], 3)[1:2]
+    middle = slerp(draw_latents(2, "walk-anchors", 0, 3, system.latents)[1:], 3)[1:2]
     expected = generate(system.generator, middle, torch.tensor([-1])).permute(0, 2, 3, 1).numpy().ravel()
     assert np.abs(cells[1, 2].astype(int) - expected.astype(int)).max() <= 1
 
@@ -101,7 +101,7 @@ def test_a_class_walk_keeps_each_latent_and_changes_the_class(snapshots: dict[st
     cells = _cells(tmp_path / "walk.png")
     assert cells.shape[:2] == (2, len(CLASSES))
     system = load_snapshot(snapshots["labelled"]).system
-    latent = draw_latents(0, "walk-anchors", 0, 2, system.latent_dim)[:1]
+    latent = draw_latents(0, "walk-anchors", 0, 2, system.latents)[:1]
     for label in range(len(CLASSES)):
         expected = generate(system.generator, latent, torch.tensor([label])).permute(0, 2, 3, 1).numpy().ravel()
         assert np.abs(cells[0, label].astype(int) - expected.astype(int)).max() <= 1
@@ -174,7 +174,7 @@ def test_a_snapshot_comes_with_a_strip_that_passes_the_fixed_anchors(tmp_path: P
     recorder = _recorder(tmp_path, 16)
     recorder.write_state(Phase(0, 16, 1.0, 16, 0.001))
     (cells,) = _cells(RunDirectory(tmp_path).walk(0, 16))
-    anchors = draw_latents(recorder.config.seed, "walk-anchors", 0, 4, 8)
+    anchors = draw_latents(recorder.config.seed, "walk-anchors", 0, 4, LatentSpace(8))
     expected = generate(recorder.training.average, anchors, torch.full((4,), -1)).permute(0, 2, 3, 1).flatten(1)
     assert len(cells) == 10
     assert np.abs(cells[::3].astype(int) - expected.numpy().astype(int)).max() <= 1

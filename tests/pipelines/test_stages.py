@@ -24,6 +24,7 @@ from progan.rundir import RunDirectory
 from progan.sampling.generate import generate
 from progan.sampling.grids import tile
 from progan.sampling.latents import draw_latents
+from progan.types import LatentSpace
 
 ROOT = Path(__file__).parents[2]
 TINY: dict[str, Any] = {
@@ -100,7 +101,7 @@ def test_metrics_tell_untrained_from_trained_and_name_their_provenance(run: Path
 
 def test_a_loaded_generator_makes_the_images_of_the_last_grid(run: Path) -> None:
     generator = progan.load_generator(run / "snapshots" / "000002048.safetensors")
-    latents = draw_latents(TINY["seed"], "sample-grid", 0, 128, generator.latent_dim)
+    latents = draw_latents(TINY["seed"], "sample-grid", 0, 128, LatentSpace(generator.latent_dim))
     images = generate(generator, latents, torch.full((128,), -1))
     shown = np.asarray(Image.open(run / "samples" / "000002048-0016px.png")).astype(int)
     difference = np.abs(tile(images, 16).numpy() - shown)

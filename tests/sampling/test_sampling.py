@@ -8,13 +8,13 @@ from progan.networks.progressive import ProgressiveGenerator
 from progan.sampling.captions import captioned
 from progan.sampling.generate import image_sequence, to_uint8
 from progan.sampling.grids import grid_shape, read_sheet, save_sheet, scaled, shown_width, tile
-from progan.sampling.latents import draw_labels, grid_labels
-from progan.types import DataError
+from progan.sampling.latents import draw_labels, draw_latents, grid_labels
+from progan.types import DataError, LabelSpace, LatentSpace
 
 
 def test_the_nth_image_does_not_depend_on_how_the_sequence_is_cut() -> None:
     torch.manual_seed(0)
-    draw = image_sequence(ProgressiveGenerator(8, 8, base=32, maximum=8), 0, 8, 0)
+    draw = image_sequence(ProgressiveGenerator(8, 8, base=32, maximum=8), 0, LatentSpace(8), LabelSpace())
     whole = draw(0, 150)
     assert torch.equal(torch.cat([draw(0, 10), draw(10, 100), draw(110, 40)]), whole)
     assert len({image.numpy().tobytes() for image in whole}) == 150
@@ -83,6 +83,21 @@ def test_grids_of_large_images_have_fewer(resolution: int, shape: tuple[int, int
 
 
 def test_labels_are_uniform_over_the_classes_or_unlabelled() -> None:
-    assert set(draw_labels(0, "x", 0, 200, 3).tolist()) == {0, 1, 2}
-    assert set(draw_labels(0, "x", 0, 5, 0).tolist()) == {-1}
-    assert grid_labels(6, 2, 2).tolist() == [0, 0, 1, 1, 0, 0]
+    assert set(draw_labels(0, "x", 0, 200, LabelSpace(3)).tolist()) == {0, 1, 2}
+    assert set(draw_labels(0, "x", 0, 5, LabelSpace()).tolist()) == {-1}
+    assert grid_labels(6, LabelSpace(2), 2).tolist() == [0, 0, 1, 1, 0, 0]
+    assert grid_labels(3, LabelSpace(), 2).tolist() == [-1, -1, -1]
+
+
+def test_several_labels_are_drawn_as_often_as_the_set_has_them_and_shown_one_at_a_time() -> None:
+    space = LabelSpace(3, shares=(0.0, 0.25, 1.0))
+    drawn = draw_labels(0, "x", 0, 4000, space)
+    assert drawn.shape == (4000, 3)
+    torch.testing.assert_close(drawn.double().mean(dim=0), torch.tensor(space.shares).double(), rtol=0, atol=0.02)
+    assert grid_labels(4, space, 1).tolist() == [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]
+
+
+def test_uniform_latents_fill_the_cube() -> None:
+    latents = draw_latents(0, "x", 0, 2000, LatentSpace(4, "uniform"))
+    assert latents.abs().max() <= 1
+    torch.testing.assert_close(latents.std(dim=0), torch.full((4,), 3**-0.5), rtol=0.05, atol=0)

@@ -44,13 +44,16 @@ class Balanced:
     number b of an endless row of permutations of the class's samples: none is shown again before all were shown.
     """
 
-    def __init__(self, labels: Tensor, num_classes: int, seed: int) -> None:
-        """labels: int64 N; UNLABELLED samples are left out. DataError for a class without a sample."""
+    def __init__(self, labels: Tensor, num_classes: int, seed: int, asked_by: str = "data.balanced") -> None:
+        """labels: int64 N; UNLABELLED samples are left out. DataError for a class without a sample.
+
+        asked_by: the setting to be named then.
+        """
         self._labels = _blocks(num_classes, seed, "class-blocks")
         self._members = [np.flatnonzero(labels.numpy() == number) for number in range(num_classes)]
         for number, members in enumerate(self._members):
             if not len(members):
-                raise DataError(f"data.balanced: class {number} has no labelled image; turn data.balanced off")
+                raise DataError(f"{asked_by}: class {number} has no labelled image; each needs one, prepare the set with it")
         self._epochs = [
             _permutations(len(members), seed, f"class-order-{number}") for number, members in enumerate(self._members)
         ]

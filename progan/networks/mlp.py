@@ -1,0 +1,72 @@
+"""Networks of dense layers, as in the first GANs (arXiv 1406.2661)."""
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from progan.networks.channels import look, paint
+from progan.networks.conditioning import with_labels
+from progan.networks.head import Head
+from progan.types import Verdict
+
+
+class MlpGenerator(nn.Module):
+    """(latents NZ, labels N) -> images N3RR in [-1, 1]; a sigmoid whose 0 and 1 are black and white.
+
+    The label is concatenated to the latent.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        latent_dim: int,
+        hidden: Sequence[int],  # units of each hidden layer
+        channels: int = 3,  # 1: grey
+        num_classes: int = 0,
+        after: Callable[[int], nn.Module] = lambda units: nn.ReLU(),  # units -> what follows a hidden dense layer
+    ) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.num_classes = num_classes
+        self.shape = (channels, resolution, resolution)
+        sizes = [latent_dim + num_classes, *hidden]
+        self.hidden = nn.Sequential(
+            *(nn.Sequential(nn.Linear(m, n), after(n)) for m, n in itertools.pairwise(sizes))
+        )
+        self.output = nn.Linear(sizes[-1], channels * resolution**2)
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        x = self.output(self.hidden(with_labels(latents, labels, self.num_classes)))
+        return paint(2 * torch.sigmoid(x).unflatten(1, self.shape) - 1)
+
+
+class MlpDiscriminator(nn.Module):
+    """(images N3RR, labels N) -> Verdict: pixels in [0, 1] and label, hidden layers, one dense layer.
+
+    Features: the last hidden layer's.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        hidden: Sequence[int],  # units of each hidden layer
+        channels: int = 3,  # 1: the mean of the three
+        num_classes: int = 0,  # whose label it is given
+        before: nn.Module | None = None,  # what the input goes through first (noise, dropout); None: nothing
+        layer: Callable[[int, int], nn.Module] = lambda m, n: nn.Sequential(nn.Linear(m, n), nn.ReLU()),
+        head: Callable[[int], nn.Module] = Head,  # features -> what makes a Verdict of NF
+    ) -> None:
+        super().__init__()
+        self.channels = channels
+        self.num_classes = num_classes
+        self.before = before or nn.Identity()
+        sizes = [channels * resolution**2 + num_classes, *hidden]
+        self.hidden = nn.Sequential(*(layer(m, n) for m, n in itertools.pairwise(sizes)))
+        self.head = head(sizes[-1])
+
+    def forward(self, images: Tensor, labels: Tensor) -> Verdict:
+        pixels = (look(images, self.channels) / 2 + 0.5).flatten(1)
+        verdict: Verdict = self.head(self.hidden(self.before(with_labels(pixels, labels, self.num_classes))))
+        return verdict
