@@ -1,18 +1,23 @@
 """The table of systems. To add one: write its file, add its row here and its settings to `SystemConfig`."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from progan.config import Settings, validate
-from progan.systems import progan
+from pydantic import Field
+
+from progan.config import Settings, unless_named, validate
+from progan.systems import progan, vanilla
 from progan.systems.system import System
 from progan.types import DataSpec
 
-SystemConfig = progan.ProganConfig
+SystemConfig = Annotated[
+    progan.ProganConfig | vanilla.VanillaConfig, Field(discriminator="name"), unless_named("progan")
+]
 
 # name -> build(settings, data, final resolution)
 SYSTEMS: dict[str, Callable[[Any, DataSpec, int], System]] = {
     "progan": progan.build,
+    "vanilla": vanilla.build,
 }
 
 

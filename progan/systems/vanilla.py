@@ -1,0 +1,44 @@
+"""The first GANs (Goodfellow et al. 2014, arXiv 1406.2661): algorithm 1, on dense or convolutional networks."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from progan.config import Settings, unless_named
+from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator, MinimaxGenerator
+from progan.losses.objective import Objective, Weighted
+from progan.systems.convolutional import ConvolutionalNetworks
+from progan.systems.dense import DenseNetworks
+from progan.systems.pair import Shape
+from progan.systems.system import System
+from progan.types import DataSpec, LatentSpace
+
+Networks = Annotated[DenseNetworks | ConvolutionalNetworks, Field(discriminator="name"), unless_named("dense")]
+GENERATORS = {"minimax": MinimaxGenerator, "non-saturating": LogisticGenerator}
+
+
+class VanillaConfig(Settings):
+    """The defaults are the MNIST variant."""
+
+    grows: ClassVar[bool] = False
+    name: Literal["vanilla"] = "vanilla"
+    latent_dim: Annotated[int, Field(ge=1)] = 100
+    latents: Literal["normal", "uniform"] = "normal"
+    networks: Networks = DenseNetworks()
+    loss: Literal["minimax", "non-saturating"] = "non-saturating"  # the generator's
+    discriminator_steps: Annotated[int, Field(ge=1)] = 1  # k of algorithm 1, each on a minibatch of its own
+
+
+def build(config: VanillaConfig, data: DataSpec, resolution: int) -> System:
+    """Labels are not looked at. ConfigError where the networks do not fit the resolution."""
+    pair = config.networks.build(Shape(resolution, config.latent_dim))
+    return System(
+        **pair._asdict(),
+        objectives={
+            "discriminator": Objective([Weighted("logistic", LogisticDiscriminator())]),
+            "generator": Objective([Weighted("logistic", GENERATORS[config.loss]())]),
+        },
+        resolution=resolution,
+        latents=LatentSpace(config.latent_dim, config.latents),
+        order=(*["discriminator"] * config.discriminator_steps, "generator"),
+    )
