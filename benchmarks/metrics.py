@@ -132,18 +132,18 @@ def _plain_blur(image: Images) -> Images:
 def evaluation(count: int, resolution: int, weights: Path | None) -> None:
     draw = _generator(resolution)
     network = inception(load_weights(weights) if weights else _noise_weights(), DEVICE)
-    network.extract(draw(0, BATCH))  # the first batch of a process is slower
-    began = time.perf_counter()
-    for first in range(0, count, BATCH):
-        network.extract(draw(first, min(BATCH, count - first)))
-    alone = time.perf_counter() - began
-    print(f"{count} images of {resolution} px, drawn and through Inception, nothing else: {alone:.1f} s", flush=True)
     with TemporaryDirectory() as cache:
-        first, second = (_evaluated(draw, count, resolution, network, Path(cache)) for _ in range(2))
-    print(f"FID and Inception score, {count} real images too: {first:.1f} s")
-    print(
-        f"again, real features from the cache: {second:.1f} s, {second / alone:.3f} times drawing and Inception alone"
-    )
+        both = _evaluated(draw, count, resolution, network, Path(cache))
+        print(f"FID and Inception score, {count} real images too: {both:.1f} s", flush=True)
+        began = time.perf_counter()
+        for first in range(0, count, BATCH):
+            network.extract(draw(first, min(BATCH, count - first)))
+        alone = time.perf_counter() - began
+        print(
+            f"{count} images of {resolution} px, drawn and through Inception, nothing else: {alone:.1f} s", flush=True
+        )
+        again = _evaluated(draw, count, resolution, network, Path(cache))
+    print(f"again, real features from the cache: {again:.1f} s, {again / alone:.3f} times drawing and Inception alone")
 
 
 def _evaluated(draw: ImageDraw, count: int, resolution: int, network: FeatureNetwork, cache: Path) -> float:

@@ -82,6 +82,9 @@ class LabelSpace:
         return bool(self.shares)
 
 
+NO_LABELS = LabelSpace()
+
+
 @dataclass(frozen=True)
 class DataSpec:
     """The facts of a prepared data set that networks and metrics depend on."""

@@ -130,9 +130,7 @@ def games(system: System, play: Play, moment: Moment, reals: Reals, rules: Rules
         def uniform(stream: str) -> Tensor:
             return draw(torch.rand(phase.batch, generator=generator(rules.seed, stream, seen)))[part]
 
-        return Round(
-            system.discriminator, real, fake, phase.batch, seen, uniform, score_scale, system.joint, labelled
-        )
+        return Round(system.discriminator, real, fake, phase.batch, seen, uniform, score_scale, system.joint, labelled)
 
     count = len(latents)
     size = rules.optim.part_size(phase.resolution, count, system.group)

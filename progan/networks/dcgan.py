@@ -24,7 +24,7 @@ class Level(NamedTuple):
 
 
 def fits(before: int, after: int) -> bool:
-    """Whether one transposed convolution leads from a side of `before` px to `after`: the same, or double, or one less."""
+    """Whether a transposed convolution leads from a side of `before` px to `after`: the same, double, or one less."""
     return after in (before, 2 * before - 1, 2 * before)
 
 

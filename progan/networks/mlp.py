@@ -32,9 +32,7 @@ class MlpGenerator(nn.Module):
         self.num_classes = num_classes
         self.shape = (channels, resolution, resolution)
         sizes = [latent_dim + num_classes, *hidden]
-        self.hidden = nn.Sequential(
-            *(nn.Sequential(nn.Linear(m, n), after(n)) for m, n in itertools.pairwise(sizes))
-        )
+        self.hidden = nn.Sequential(*(nn.Sequential(nn.Linear(m, n), after(n)) for m, n in itertools.pairwise(sizes)))
         self.output = nn.Linear(sizes[-1], channels * resolution**2)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ def listed_count(space: LabelSpace) -> int:
 
 
 def listed_labels(numbers: Tensor, space: LabelSpace) -> Tensor:
-    """The labels to show, int64 N of their numbers 0, 1, ... in turn: the classes, or none and each of several alone."""
+    """Number 0, 1, ... of the labels to show, which repeat: the classes in order, or none and each of several alone."""
     if space.several:
         rows = torch.cat([torch.zeros(1, space.classes, dtype=torch.long), torch.eye(space.classes, dtype=torch.long)])
         return rows[numbers % len(rows)]

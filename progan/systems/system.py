@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from progan.losses.objective import Objective
 from progan.nn.growing import Growing
 from progan.schedule import Phase
-from progan.types import LabelSpace, LatentSpace
+from progan.types import NO_LABELS, LabelSpace, LatentSpace
 
 Role = Literal["discriminator", "generator"]
 
@@ -31,7 +31,7 @@ class System:
     objectives: dict[Role, Objective]
     resolution: int  # final, pixels
     latents: LatentSpace
-    labels: LabelSpace = LabelSpace()
+    labels: LabelSpace = NO_LABELS
     order: tuple[Role, ...] = ("discriminator", "generator")  # the plays of a round
     joint: bool = True  # D may judge reals and fakes in one call: its layers keep samples (or groups of them) apart
     group: int = 1  # consecutive samples a layer treats together: a rank's share of a batch must be a multiple

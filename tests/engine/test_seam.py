@@ -115,9 +115,7 @@ def test_a_term_of_several_plays_is_logged_as_their_mean(reals: RealImages) -> N
     assert [tick.losses["generator/counted"] for tick in ticks[:3]] == [2.0, 5.0, 8.0]
 
 
-def test_layers_that_draw_and_buffers_of_layers_and_terms_go_on_bit_for_bit(
-    reals: RealImages, tmp_path: Path
-) -> None:
+def test_layers_that_draw_and_buffers_of_layers_and_terms_go_on_bit_for_bit(reals: RealImages, tmp_path: Path) -> None:
     undisturbed = start(_system(), OPTIM)
     list(train(undisturbed, SCHEDULE, reals, _rules()))
     first = start(_system(), OPTIM)

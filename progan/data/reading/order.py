@@ -53,7 +53,9 @@ class Balanced:
         self._members = [np.flatnonzero(labels.numpy() == number) for number in range(num_classes)]
         for number, members in enumerate(self._members):
             if not len(members):
-                raise DataError(f"{asked_by}: class {number} has no labelled image; each needs one, prepare the set with it")
+                raise DataError(
+                    f"{asked_by}: class {number} has no labelled image; each needs one, prepare the set with it"
+                )
         self._epochs = [
             _permutations(len(members), seed, f"class-order-{number}") for number, members in enumerate(self._members)
         ]
