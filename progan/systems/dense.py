@@ -26,10 +26,11 @@ class DenseNetworks(Settings):
 
     def build(self, shape: Shape) -> Pair:
         """Weights are drawn from torch's global generator."""
-        common = {"channels": self.channels, "num_classes": shape.given}
         head = partial(Head, classes=shape.classes, from_classes=shape.from_classes)
-        generator = MlpGenerator(shape.resolution, shape.latent_dim, self.generator, **common)
-        discriminator = MlpDiscriminator(shape.resolution, self.discriminator, head=head, **common)
+        generator = MlpGenerator(shape.resolution, shape.latent_dim, self.generator, self.channels, shape.given_generator)
+        discriminator = MlpDiscriminator(
+            shape.resolution, self.discriminator, self.channels, shape.given_discriminator, head=head
+        )
         for network in (generator, discriminator):
             draw_truncated_normal(network, self.deviation, self.bias)
         return Pair(generator, discriminator)
