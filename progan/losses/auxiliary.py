@@ -30,24 +30,36 @@ def _mean_features(verdict: Verdict) -> Tensor:
     return verdict.features.float().mean(dim=0)
 
 
-def _cross_entropy(verdict: Verdict, batch: Batch) -> Tensor:
-    """Mean over the labelled images; 0, not NaN, when there are none."""
+def label_loss(verdict: Verdict, batch: Batch) -> Tensor:
+    """-log P(label | image) by D's label logits, the mean over the labelled images; 0, not NaN, when there are none.
+
+    One class an image: P is their softmax. Several labels an image: each has a probability of its own, the sigmoid of
+    its logit, and P is their product.
+    """
     if verdict.classes is None:
         raise ValueError("a class-label term needs a discriminator with a label head")
-    total = F.cross_entropy(verdict.classes.float(), batch.labels, ignore_index=UNLABELLED, reduction="sum")
-    return total / (batch.labels != UNLABELLED).sum().clamp(min=1)
+    logits, known = verdict.classes.float(), batch.labels != UNLABELLED
+    if batch.labels.dim() == 1:
+        total = F.cross_entropy(logits, batch.labels, ignore_index=UNLABELLED, reduction="sum")
+        return total / known.sum().clamp(min=1)
+    each = F.binary_cross_entropy_with_logits(logits, batch.labels.float(), reduction="none")
+    return (each * known).sum() / known.any(dim=1).sum().clamp(min=1)
 
 
-class ClassLabel(Term):
-    """Cross-entropy of D's label logits on real and generated images (AC-GAN, arXiv 1610.09585)."""
+class RealLabel(Term):
+    """-E log P(c | real), over the real images with a label (AC-GAN, arXiv 1610.09585, equation 3, first half)."""
 
-    def __init__(self, on_real: bool) -> None:
-        super().__init__()
-        self.reads_real = on_real  # the generator's play has no reals
+    reads_real = True
 
     def forward(self, game: Round) -> Tensor:
-        loss = _cross_entropy(game.on_fake, game.fake)
-        return loss + _cross_entropy(game.on_real, game.real) if self.reads_real else loss
+        return label_loss(game.on_real, game.real)
+
+
+class FakeLabel(Term):
+    """-E log P(c | fake), c what the generator was given (arXiv 1610.09585, equation 3, second half)."""
+
+    def forward(self, game: Round) -> Tensor:
+        return label_loss(game.on_fake, game.fake)
 
 
 class Supervised(Term):
@@ -56,4 +68,4 @@ class Supervised(Term):
     reads_labelled = True
 
     def forward(self, game: Round) -> Tensor:
-        return _cross_entropy(game.on_labelled, game.labelled)
+        return label_loss(game.on_labelled, game.labelled)

@@ -6,12 +6,17 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from progan.config import Settings, unless_named, validate
-from progan.systems import dcgan, progan, semi_supervised, vanilla
+from progan.systems import acgan, conditional, dcgan, progan, semi_supervised, vanilla
 from progan.systems.system import System
 from progan.types import DataSpec
 
 SystemConfig = Annotated[
-    progan.ProganConfig | vanilla.VanillaConfig | dcgan.DcganConfig | semi_supervised.SemiSupervisedConfig,
+    progan.ProganConfig
+    | vanilla.VanillaConfig
+    | dcgan.DcganConfig
+    | conditional.ConditionalConfig
+    | acgan.AcganConfig
+    | semi_supervised.SemiSupervisedConfig,
     Field(discriminator="name"),
     unless_named("progan"),
 ]
@@ -21,6 +26,8 @@ SYSTEMS: dict[str, Callable[[Any, DataSpec, int], System]] = {
     "progan": progan.build,
     "vanilla": vanilla.build,
     "dcgan": dcgan.build,
+    "conditional": conditional.build,
+    "acgan": acgan.build,
     "semi-supervised": semi_supervised.build,
 }
 

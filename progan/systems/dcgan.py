@@ -13,9 +13,7 @@ from progan.systems.pair import Shape
 from progan.systems.system import System
 from progan.types import DataSpec, LatentSpace
 
-Networks = Annotated[
-    ConvolutionalNetworks | DenseNetworks, Field(discriminator="name"), unless_named("convolutional")
-]
+Networks = Annotated[ConvolutionalNetworks | DenseNetworks, Field(discriminator="name"), unless_named("convolutional")]
 
 
 class DcganConfig(Settings):

@@ -94,14 +94,26 @@ class DenseNetworks(Settings):
             rule = f"{drawn_inside} of {shape.latent_dim} coordinates of the latent enter at hidden layers"
             raise ConfigError(f"system.networks.generator_layers.noise: {rule}; raise system.latent_dim above that")
         return MlpGenerator(
-            shape.resolution, shape.latent_dim, self.generator, self.channels, shape.given, layers.noise, layers.after
+            shape.resolution,
+            shape.latent_dim,
+            self.generator,
+            self.channels,
+            shape.given_generator,
+            layers.noise,
+            layers.after,
         )
 
     def _discriminator(self, shape: Shape) -> MlpDiscriminator:
         layers = self.discriminator_layers
         head = partial(Head, classes=shape.classes, from_classes=shape.from_classes)
         return MlpDiscriminator(
-            shape.resolution, self.discriminator, self.channels, shape.given, layers.before(), layers.layer, head
+            shape.resolution,
+            self.discriminator,
+            self.channels,
+            shape.given_discriminator,
+            layers.before(),
+            layers.layer,
+            head,
         )
 
     def _draw(self, network: nn.Module) -> None:
