@@ -72,6 +72,19 @@ def neighbours(
         stage(run, snapshot, count, nearest, features or network is not None, Changes(network=network))
 
 
+def classify(
+    source: Annotated[
+        Path, typer.Argument(help="A snapshot file or a run directory (its last snapshot).", metavar="SNAPSHOT_OR_RUN")
+    ],
+    data: Annotated[str, typer.Option(help="A prepared set with the labels of the training: a folder or a URL.")],
+) -> None:
+    """Let a discriminator that tells classes apart name those of a set; the score is appended to the run."""
+    with user_errors():
+        from pipelines.classify import classify as stage
+
+        stage(source, data)
+
+
 def compare(
     generated: Annotated[
         str,

@@ -40,7 +40,8 @@ def print_settings(path: Path, overrides: Sequence[str], wanted: str | None) -> 
     print(yaml.safe_dump(tree, sort_keys=False).strip() if isinstance(tree, dict | list) else tree)
 
 
-def print_overview(config: Config, schedule: Schedule, system: System) -> None:
+def print_overview(config: Config, schedule: Schedule, system: System | None) -> None:
+    """system: None where it is not known yet."""
     console = Console(width=100)
     console.print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), highlight=False)
     table = Table("from kimg", "to kimg", "resolution", "fade", "batch", "learning rate", title="phases")
@@ -54,6 +55,6 @@ def print_overview(config: Config, schedule: Schedule, system: System) -> None:
             f"{stage.lr:g}",
         )
     console.print(table)
-    for role, count in parameter_counts(system).items():
+    for role, count in parameter_counts(system).items() if system else ():
         console.print(f"{role}: {count:,} parameters", highlight=False)
     console.print("dry run: nothing was trained", highlight=False)

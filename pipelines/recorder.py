@@ -15,7 +15,7 @@ from progan.metrics.evaluator import Evaluator
 from progan.rundir import RunDirectory
 from progan.sampling.generate import generate
 from progan.sampling.grids import WIDEST, grid_shape, save_sheet, scaled, tile
-from progan.sampling.latents import draw_latents, grid_labels
+from progan.sampling.latents import draw_latents, grid_labels, listed_count
 from progan.sampling.walks import slerp
 from progan.schedule import Phase
 from progan.settings import Config
@@ -40,7 +40,7 @@ class Recorder:
         """Save the grid of the fixed latents -> the sheet, HW3 uint8. For the main process."""
         system, seed = self.training.system, self.config.seed
         set_phase(self.training.average, phase)  # before the first round it is as it was built: full grown
-        rows, columns = grid_shape(system.resolution)
+        rows, columns = grid_shape(system.resolution, listed_count(system.labels))
         latents = draw_latents(seed, "sample-grid", 0, rows * columns, system.latents)
         labels = grid_labels(rows * columns, system.labels, columns)
         sheet = tile(generate(self.training.average, latents, labels), columns)

@@ -36,7 +36,7 @@ from progan.rundir import RunDirectory, Status, seen_by
 from progan.schedule import Schedule
 from progan.settings import Config, make_schedule, untrained_system
 from progan.systems.system import System
-from progan.types import DataSpec, ProganError
+from progan.types import DataSpec, LabelsMissing, ProganError
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ def train(
     """
     if dry_run:
         config = load(Config, config_path, overrides)
-        schedule = make_schedule(config)
-        print_overview(config, schedule, untrained_system(config, _data_or_guess(config)))
+        print_overview(config, make_schedule(config), _planned_system(config))
         return
     received: list[int] = []
     _note(received, signal.SIGUSR1)  # which a scheduler may send before training has begun
@@ -109,12 +108,18 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
     return Plan(config, schedule, manifest, system)
 
 
-def _data_or_guess(config: Config) -> DataSpec:
-    """The facts of the data; of a set not prepared yet what can be known: the resolutions."""
+def _planned_system(config: Config) -> System | None:
+    """For a set not prepared yet as for one without labels; None where the networks depend on its labels."""
     if config.data.is_remote or Path(config.data.path).exists():
-        return open_set(config.data).spec
+        return untrained_system(config, open_set(config.data).spec)
+    guess = DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
+    try:
+        system = untrained_system(config, guess)
+    except LabelsMissing:
+        say(f"{config.data.path} is not prepared yet: the sizes of the networks depend on its labels")
+        return None
     say(f"{config.data.path} is not prepared yet: taken as unlabelled")
-    return DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
+    return system
 
 
 def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world: World, received: Sequence[int]) -> int:

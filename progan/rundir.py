@@ -49,6 +49,7 @@ class RunDirectory:
     facts.json        command, environment, parameter counts, data facts, phase table
     stats.jsonl       a line a tick: clock, phase, speed, losses
     metrics.jsonl     a line a measured metric
+    classification.jsonl  a line for each time that images were classified by a snapshot
     samples/          grids of the same latents, named by images seen and resolution
     walks/            strips between the same latents, named likewise; one for each snapshot
     checkpoints/      training state
@@ -79,6 +80,10 @@ class RunDirectory:
     @property
     def metrics(self) -> Path:
         return self.root / "metrics.jsonl"
+
+    @property
+    def classifications(self) -> Path:
+        return self.root / "classification.jsonl"
 
     @property
     def tensorboard(self) -> Path:
@@ -153,11 +158,18 @@ class RunDirectory:
     def append_metric(self, record: dict[str, Any]) -> None:
         append_jsonl(self.metrics, record)
 
+    def append_classification(self, record: dict[str, Any]) -> None:
+        append_jsonl(self.classifications, record)
+
     def read_stats(self) -> list[dict[str, Any]]:
         return read_jsonl(self.stats)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         return read_jsonl(self.metrics)
+
+    def read_classifications(self) -> list[dict[str, Any]]:
+        """Oldest first."""
+        return read_jsonl(self.classifications)
 
     def read_facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = json.loads(self.facts.read_text(encoding="utf-8"))
@@ -206,10 +218,16 @@ class RunDirectory:
 
     def rewind(self, images_seen: int) -> None:
         """Forget what was recorded after `images_seen`: a resumed run records it again."""
-        for path in (self.stats, self.metrics):
+        for path in (self.stats, self.metrics, self.classifications):
             if path.exists():
                 keep_jsonl(path, lambda record: record["images_seen"] <= images_seen)
         neighbours = (*self.neighbours_pictures(), *self.all_neighbours_facts())
         for path in (*self.samples(), *self.walks(), *self.snapshots(), *self.checkpoints(), *neighbours):
             if seen_by(path) > images_seen:
                 path.unlink()
+
+
+def run_of(snapshot: Path) -> RunDirectory | None:
+    """The run whose snapshot this file is; None where it lies elsewhere."""
+    run = RunDirectory(snapshot.absolute().parent.parent)
+    return run if run.config.exists() and snapshot.absolute() in run.snapshots() else None

@@ -27,6 +27,10 @@ class ConfigError(ProganError):
     """A setting is wrong. The message begins with the setting's dotted path."""
 
 
+class LabelsMissing(ConfigError):
+    """The system needs labels and the data have none."""
+
+
 class DataError(ProganError):
     """A file or data set is wrong. The message names the file."""
 

@@ -17,7 +17,7 @@ from progan.distributed.agreement import on_every_rank
 from progan.distributed.world import World
 from progan.engine.play import OptimConfig
 from progan.losses.objective import Round
-from progan.random import generator
+from progan.random import generator, key
 from progan.sampling.latents import draw_labels, draw_latents
 from progan.schedule import Phase
 from progan.systems.system import Play, System
@@ -111,6 +111,7 @@ def calibrate(system: System, phase: Phase, reals: RealImages, rules: Rules) -> 
     if system.calibrate is None:
         return
     images, _ = on_every_rank(lambda: reals.batch(phase.resolution, 0, phase.batch, slice(None)).images, rules.world)
+    torch.manual_seed(key(rules.seed, "calibration", 0))  # for layers that draw: the same on every rank
     system.calibrate(to_reals(images.to(rules.device), None, phase.fade))
 
 

@@ -7,21 +7,65 @@ from progan.losses.objective import Round, Term
 from progan.types import UNLABELLED, Batch, Verdict
 
 
-def _cross_entropy(verdict: Verdict, batch: Batch) -> Tensor:
-    """Mean over the labelled images; 0, not NaN, when there are none."""
-    if verdict.classes is None:
-        raise ValueError("a class-label term needs a discriminator with a label head")
-    total = F.cross_entropy(verdict.classes.float(), batch.labels, ignore_index=UNLABELLED, reduction="sum")
-    return total / (batch.labels != UNLABELLED).sum().clamp(min=1)
+class FeatureMatching(Term):
+    """Mean over f of (mean f(real) - mean f(fake))^2, f the features of D (arXiv 1606.03498, section 3.1).
 
+    `squared` False: of the absolute differences, as its authors trained on photographs.
+    """
 
-class ClassLabel(Term):
-    """Cross-entropy of D's label logits on real and generated images (AC-GAN, arXiv 1610.09585)."""
+    reads_real = True
 
-    def __init__(self, on_real: bool) -> None:
+    def __init__(self, squared: bool = True) -> None:
         super().__init__()
-        self.reads_real = on_real  # the generator's play has no reals
+        self.squared = squared
 
     def forward(self, game: Round) -> Tensor:
-        loss = _cross_entropy(game.on_fake, game.fake)
-        return loss + _cross_entropy(game.on_real, game.real) if self.reads_real else loss
+        difference = _mean_features(game.on_real) - _mean_features(game.on_fake)
+        return (difference.square() if self.squared else difference.abs()).mean()
+
+
+def _mean_features(verdict: Verdict) -> Tensor:
+    if verdict.features is None:
+        raise ValueError("feature matching needs a discriminator that shows its features")
+    return verdict.features.float().mean(dim=0)
+
+
+def label_loss(verdict: Verdict, batch: Batch) -> Tensor:
+    """-log P(label | image) by D's label logits, the mean over the labelled images; 0, not NaN, when there are none.
+
+    One class an image: P is their softmax. Several labels an image: each has a probability of its own, the sigmoid of
+    its logit, and P is their product.
+    """
+    if verdict.classes is None:
+        raise ValueError("a class-label term needs a discriminator with a label head")
+    logits, known = verdict.classes.float(), batch.labels != UNLABELLED
+    if batch.labels.dim() == 1:
+        total = F.cross_entropy(logits, batch.labels, ignore_index=UNLABELLED, reduction="sum")
+        return total / known.sum().clamp(min=1)
+    each = F.binary_cross_entropy_with_logits(logits, batch.labels.float(), reduction="none")
+    return (each * known).sum() / known.any(dim=1).sum().clamp(min=1)
+
+
+class RealLabel(Term):
+    """-E log P(c | real), over the real images with a label (AC-GAN, arXiv 1610.09585, equation 3, first half)."""
+
+    reads_real = True
+
+    def forward(self, game: Round) -> Tensor:
+        return label_loss(game.on_real, game.real)
+
+
+class FakeLabel(Term):
+    """-E log P(c | fake), c what the generator was given (arXiv 1610.09585, equation 3, second half)."""
+
+    def forward(self, game: Round) -> Tensor:
+        return label_loss(game.on_fake, game.fake)
+
+
+class Supervised(Term):
+    """Cross-entropy of D's class logits on real images that all have a label."""
+
+    reads_labelled = True
+
+    def forward(self, game: Round) -> Tensor:
+        return label_loss(game.on_labelled, game.labelled)

@@ -7,8 +7,9 @@ Gaussian window of sigma 1.5 without padding, K1 0.01, K2 0.03; five scales, eac
 with weights .0448 .2856 .3001 .2363 .1333; means over pixels and channels, cut at 0, then the weighted product.
 Where an image at a scale is smaller than the window, the window shrinks to the image and sigma with it. So from
 256 px on every scale sees the full window; at 32 px the scales are 32, 16, 8, 4, 2 px and only the first two do; at
-16 px the last scale is one pixel, whose contrast term is 1 and which compares brightness only; below 16 px five
-scales do not exist. Compare values of one resolution only.
+28 px they are 28, 14, 7, 4, 2: of an odd side the last row and column count twice. At 16 px the last scale is one
+pixel, whose contrast term is 1 and which compares brightness only; below 16 px five scales do not exist. Compare
+values of one resolution only.
 """
 
 from collections.abc import Hashable
@@ -35,11 +36,16 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
     product = torch.ones(len(first), device=first.device)
     for scale, weight in enumerate(WEIGHTS):
         if scale:
-            first, second = F.avg_pool2d(first, 2), F.avg_pool2d(second, 2)
+            first, second = _halved(first), _halved(second)
         similarity, contrast = _ssim(first, second)
         term = similarity if scale == len(WEIGHTS) - 1 else contrast
         product = product * term.clamp(min=0) ** weight
     return product
+
+
+def _halved(images: Tensor) -> Tensor:
+    """The mean of each 2x2 square, at an odd border of what there is of it: NCHW -> NC(H/2)(W/2), rounded up."""
+    return F.avg_pool2d(images, 2, ceil_mode=True)
 
 
 def _ssim(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,3 +15,14 @@ def draw_truncated_normal(network: nn.Module, deviation: float, bias: float) -> 
             nn.init.trunc_normal_(module.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
             if module.bias is not None:
                 nn.init.constant_(module.bias, bias)
+
+
+def draw_he_normal(network: nn.Module, bias: float) -> None:
+    """Every dense weight from N(0, 2 / inputs), every bias of a dense layer `bias` (arXiv 1502.01852, equation 10).
+
+    What passes through rectifiers so keeps its size. Drawn from torch's global generator.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.constant_(module.bias, bias)

@@ -15,7 +15,8 @@ from progan.types import Verdict
 class MlpGenerator(nn.Module):
     """(latents NZ, labels N) -> images N3RR in [-1, 1]; a sigmoid whose 0 and 1 are black and white.
 
-    The label is concatenated to the latent.
+    The label is concatenated to the latent. `noise`: so many of the latent's coordinates, its last ones, enter beside
+    the output of each hidden layer, in place of the bottom: what is drawn inside is part of the latent.
     """
 
     def __init__(
@@ -25,19 +26,26 @@ class MlpGenerator(nn.Module):
         hidden: Sequence[int],  # units of each hidden layer
         channels: int = 3,  # 1: grey
         num_classes: int = 0,
+        noise: int = 0,  # times the hidden layers: less than latent_dim
         after: Callable[[int], nn.Module] = lambda units: nn.ReLU(),  # units -> what follows a hidden dense layer
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
         self.num_classes = num_classes
         self.shape = (channels, resolution, resolution)
-        sizes = [latent_dim + num_classes, *hidden]
-        self.hidden = nn.Sequential(*(nn.Sequential(nn.Linear(m, n), after(n)) for m, n in itertools.pairwise(sizes)))
-        self.output = nn.Linear(sizes[-1], channels * resolution**2)
+        self.entering = [latent_dim - noise * len(hidden), *[noise] * len(hidden)]  # coordinates, from the bottom up
+        inputs = [self.entering[0] + num_classes, *(units + noise for units in hidden)]
+        self.hidden = nn.ModuleList(
+            nn.Sequential(nn.Linear(m, n), after(n)) for m, n in zip(inputs[:-1], hidden, strict=True)
+        )
+        self.output = nn.Linear(inputs[-1], channels * resolution**2)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        x = self.output(self.hidden(with_labels(latents, labels, self.num_classes)))
-        return paint(2 * torch.sigmoid(x).unflatten(1, self.shape) - 1)
+        bottom, *noises = latents.split(self.entering, dim=1)
+        x = with_labels(bottom, labels, self.num_classes)
+        for layer, noise in zip(self.hidden, noises, strict=True):
+            x = torch.cat([layer(x), noise], dim=1)
+        return paint(2 * torch.sigmoid(self.output(x)).unflatten(1, self.shape) - 1)
 
 
 class MlpDiscriminator(nn.Module):

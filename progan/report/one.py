@@ -41,6 +41,7 @@ def _content(account: Account) -> dict[str, Any]:
         "evolution": _evolution(record),
         "walk": whole_grid(record.walk, LATEST_WIDTH) if record.walk else None,
         "neighbours": _neighbours(record),
+        "classification": _classification(record),
         "metric_figures": _metric_figures(account),
         "loss_figures": _loss_figures(account),
         "speed": tables.speed_rows(account.speeds),
@@ -79,6 +80,12 @@ def _neighbours(record: RunRecord) -> list[tuple[str, Picture, str]]:
         for space in SPACES
         if space in found.pictures
     ]
+
+
+def _classification(record: RunRecord) -> tuple[str, tables.Rows] | None:
+    """What is said of the last, and its table; None of a run whose discriminator was not asked."""
+    found = record.classification
+    return None if found is None else (tables.classification_facts(found), tables.classification_rows(found))
 
 
 def _metric_figures(account: Account) -> list[Drawing]:

@@ -57,6 +57,28 @@ class Measurement(_Record):
         return tuple(str(self.provenance.get(name)) for name in ("count", "data_fingerprint", "weights_sha256"))
 
 
+class ClassScore(_Record):
+    """How well one class, or one of several labels, was told from the others."""
+
+    name: str
+    images: int
+    accuracy: float
+    precision: float | None = None  # None: no image was said to be of it
+    recall: float | None = None  # None: no image is of it
+
+
+class Classification(_Record):
+    """One line of classification.jsonl."""
+
+    images_seen: int
+    images: int  # that were classified
+    answers: int
+    errors: int
+    accuracy: float
+    classes: list[ClassScore]
+    provenance: dict[str, Any] = {}
+
+
 class PhaseFact(_Record):
     """One row of the phase table of facts.json."""
 
@@ -98,6 +120,7 @@ class RunRecord:
     status: Status | None  # None of a run that wrote none
     walk: Sample | None  # the newest strip of interpolations
     neighbours: Neighbours | None  # the newest
+    classification: Classification | None  # the last
 
     @property
     def images_seen(self) -> int:
@@ -119,6 +142,7 @@ def read_run(run: RunDirectory) -> RunRecord:
     facts = _validate(run.facts, dict[str, Any], _read(run.facts, run.read_facts)) if run.facts.exists() else {}
     ticks = _validate(run.stats, list[Tick], _read(run.stats, run.read_stats))
     measurements = _validate(run.metrics, list[Measurement], _read(run.metrics, run.read_metrics))
+    classified = _validate(run.classifications, list[Classification], _read(run.classifications, run.read_classifications))
     return RunRecord(
         run=run,
         settings=run.config.read_text(encoding="utf-8"),
@@ -130,6 +154,7 @@ def read_run(run: RunDirectory) -> RunRecord:
         status=_validate(run.status, Status, _read(run.status, run.read_status)) if run.status.exists() else None,
         walk=next(iter(_named(run.walks())[-1:]), None),
         neighbours=_neighbours(run, ticks),
+        classification=classified[-1] if classified else None,
     )
 
 

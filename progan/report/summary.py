@@ -33,6 +33,7 @@ def summary(account: Account) -> dict[str, Any]:
                 a measurement: value, interval ([low, high], 95 %, or null), images_seen, resolution, floor, provenance
     diagnosis   verdict, findings: a list of name, measure (what the value is), value, threshold (from which on it is
                 watched), bad_threshold, state ("fine", "watch", "bad", "not measured"), sentence
+    classification  the last line of classification.jsonl as far as the page shows it, or null
     speed       a list, smallest resolution first: resolution, images, batches, images_per_second (median), outside
                 (share of the time not training), memory_mb (peak), seconds
     phases      the phase table: start, end, resolution, fading, batch, lr
@@ -53,6 +54,7 @@ def summary(account: Account) -> dict[str, Any]:
             "verdict": account.diagnosis.verdict,
             "findings": [_finding(one) for one in account.diagnosis.findings],
         },
+        "classification": record.classification.model_dump() if record.classification else None,
         "speed": [_speed(one) for one in account.speeds],
         "phases": [phase.model_dump() for phase in record.phases],
         "settings": yaml.safe_load(record.settings),

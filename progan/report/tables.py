@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from progan.report.records import Measurement, PhaseFact, RunRecord
+from progan.report.records import Classification, Measurement, PhaseFact, RunRecord
 from progan.report.speed import Speed
-from progan.report.wording import NOTHING, count, duration, kimg, memory, number, short_hash
+from progan.report.wording import NOTHING, count, duration, kimg, memory, number, percent, short_hash
 
 MANY = 24  # entries of a list that are still written out
 
@@ -51,6 +51,21 @@ def _state(record: RunRecord) -> str:
 def _newest(record: RunRecord) -> str:
     snapshots = record.run.snapshots()
     return f", newest {snapshots[-1].name}" if snapshots else ""
+
+
+def classification_rows(found: Classification) -> Rows:
+    """Class, images, precision, recall, accuracy."""
+    return [(one.name, count(one.images), *map(percent, (one.precision, one.recall, one.accuracy))) for one in found.classes]
+
+
+def classification_facts(found: Classification) -> str:
+    """A sentence about all classes together."""
+    data = found.provenance.get("data")
+    return (
+        f"The discriminator at {kimg(found.images_seen)} kimg was asked about {count(found.images)} labelled images"
+        f"{f' of {data}' if data else ''}: {count(found.errors)} of {count(found.answers)} answers are wrong, "
+        f"{percent(found.accuracy)} right."
+    )
 
 
 def phase_rows(record: RunRecord) -> Rows:

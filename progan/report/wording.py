@@ -29,6 +29,10 @@ def ratio(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.2f}" if value < 10 else f"{value:,.1f}"
 
 
+def percent(share: float | None) -> str:
+    return NOTHING if share is None else f"{share:.2%}"
+
+
 def kimg(images: int | None) -> str:
     """Thousands of images, without a unit."""
     if images is None:

@@ -13,10 +13,13 @@ from progan.types import DataError
 WIDEST = 2048  # pixels across a sample grid at most, so that large ones stay viewable
 
 
-def grid_shape(resolution: int) -> tuple[int, int]:
-    """(rows, columns) of the sample grids of a run that ends at `resolution` pixels: fewer where images are large."""
+def grid_shape(resolution: int, labels: int = 0) -> tuple[int, int]:
+    """(rows, columns) of the sample grids of a run that ends at `resolution` pixels: fewer where images are large.
+
+    A row for each of the labels that are to be shown, if the grid does not become higher than wide.
+    """
     columns = max(2, min(16, 2 ** (WIDEST // resolution).bit_length() // 2))
-    return columns // 2, columns
+    return max(columns // 2, min(labels, columns)), columns
 
 
 def tile(images: Tensor, columns: int) -> Tensor:

@@ -6,18 +6,29 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from progan.config import Settings, unless_named, validate
-from progan.systems import progan, vanilla
+from progan.systems import acgan, conditional, dcgan, progan, semi_supervised, vanilla
 from progan.systems.system import System
 from progan.types import DataSpec
 
 SystemConfig = Annotated[
-    progan.ProganConfig | vanilla.VanillaConfig, Field(discriminator="name"), unless_named("progan")
+    progan.ProganConfig
+    | vanilla.VanillaConfig
+    | dcgan.DcganConfig
+    | conditional.ConditionalConfig
+    | acgan.AcganConfig
+    | semi_supervised.SemiSupervisedConfig,
+    Field(discriminator="name"),
+    unless_named("progan"),
 ]
 
 # name -> build(settings, data, final resolution)
 SYSTEMS: dict[str, Callable[[Any, DataSpec, int], System]] = {
     "progan": progan.build,
     "vanilla": vanilla.build,
+    "dcgan": dcgan.build,
+    "conditional": conditional.build,
+    "acgan": acgan.build,
+    "semi-supervised": semi_supervised.build,
 }
 
 

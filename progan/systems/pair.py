@@ -21,6 +21,7 @@ class Shape(NamedTuple):
 
     resolution: int  # pixels
     latent_dim: int
-    given: int = 0  # classes whose label both networks are given
+    given_generator: int = 0  # classes whose label it is given
+    given_discriminator: int = 0
     classes: int = 0  # classes the discriminator tells apart
     from_classes: bool = False  # its score is made of the class logits; see `Head`

@@ -12,12 +12,12 @@ from progan.losses.adversarial import (
     WassersteinCritic,
     WassersteinGenerator,
 )
-from progan.losses.auxiliary import ClassLabel
+from progan.losses.auxiliary import FakeLabel, RealLabel
 from progan.losses.objective import Objective, Weighted
 from progan.losses.penalties import R1, GradientPenalty
 from progan.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator
 from progan.systems.system import Role, System
-from progan.types import ConfigError, DataSpec, LatentSpace
+from progan.types import DataSpec, LatentSpace
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -74,25 +74,19 @@ class ProganConfig(Settings):
     pixel_norm: bool = True  # in the generator
     stddev_group: Annotated[int, Field(ge=2)] | None = 4  # samples of the minibatch statistic; null: none
     loss: Loss = WassersteinLoss()
-    label_weight: NotNegative = 1.0  # of the label cross-entropy, where the data have labels
+    label_weight: NotNegative = 1.0  # of the label loss, where the data have labels: one class an image or several
+    label_real_weight: NotNegative | None = None  # of that loss on real images; None: label_weight
 
 
 def build(config: ProganConfig, data: DataSpec, resolution: int) -> System:
-    """The system for images of `data` grown to `resolution` pixels; weights are drawn from torch's global generator.
-
-    ConfigError for data with several labels an image.
-    """
-    if data.multilabel:
-        named = ", ".join(data.classes[:3])
-        raise ConfigError(
-            f"data.path: its images have several labels each ({named}); progan takes one class an image: "
-            "prepare the set with one attribute, or with a product of attributes such as 'Male*Smiling'"
-        )
+    """The system for images of `data` grown to `resolution` pixels; weights are drawn from torch's global generator."""
     maps = {"base": config.maps_base, "maximum": config.maps_max, "channels": data.channels}
     rows = config.loss.objectives()
     if data.num_classes:
-        rows["discriminator"].append(Weighted("label", ClassLabel(on_real=True), config.label_weight))
-        rows["generator"].append(Weighted("label", ClassLabel(on_real=False), config.label_weight))
+        real_weight = config.label_weight if config.label_real_weight is None else config.label_real_weight
+        on_fake = Weighted("label_fake", FakeLabel(), config.label_weight)
+        rows["discriminator"] += [Weighted("label_real", RealLabel(), real_weight), on_fake]
+        rows["generator"].append(on_fake)
     return System(
         generator=ProgressiveGenerator(
             resolution, config.latent_dim, data.num_classes, pixel_norm=config.pixel_norm, **maps

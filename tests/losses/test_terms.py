@@ -11,7 +11,7 @@ from progan.losses.adversarial import (
     WassersteinCritic,
     WassersteinGenerator,
 )
-from progan.losses.auxiliary import ClassLabel
+from progan.losses.auxiliary import FakeLabel, RealLabel
 from progan.losses.objective import Objective, Round, Weighted
 from progan.losses.penalties import R1, GradientPenalty
 from progan.networks.progressive import ProgressiveDiscriminator
@@ -107,23 +107,38 @@ def test_adversarial_terms_agree_with_their_formulas() -> None:
     assert WassersteinCritic()(game).item() == pytest.approx(-1 - 2)
     assert WassersteinGenerator()(game).item() == pytest.approx(1)
     assert Drift()(game).item() == pytest.approx(5)
-    log = lambda value: math.log(1 / (1 + math.exp(-value)))  # noqa: E731
+    log = lambda value: math.log(_sigmoid(value))  # noqa: E731
     discriminator = -(log(1) + log(3)) / 2 - (log(-0.0) + log(2)) / 2
     assert LogisticDiscriminator()(game).item() == pytest.approx(discriminator)
     assert LogisticGenerator()(game).item() == pytest.approx(-(log(0) + log(-2)) / 2)
 
 
-def test_class_labels_ignore_the_unlabelled_and_a_batch_without_labels_gives_zero() -> None:
-    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+def _labelled(logits: Tensor, real: list[object], fake: list[object]) -> Round:
+    """D says `logits` of any images."""
+    batches = (Batch(torch.zeros(len(logits)), torch.tensor(labels)) for labels in (real, fake))
+    return Round(lambda images, labels: Verdict(images, logits), *batches, 2, 0, lambda stream: torch.zeros(2))
 
-    def game(labels: list[int]) -> Round:
-        batch = Batch(torch.zeros(2), torch.tensor(labels))
-        return Round(lambda images, labels: Verdict(images, logits), batch, batch, 2, 0, lambda stream: torch.zeros(2))
 
-    expected = torch.nn.functional.cross_entropy(logits[:1], torch.tensor([0]))
-    torch.testing.assert_close(ClassLabel(on_real=False)(game([0, -1])), expected)
-    torch.testing.assert_close(ClassLabel(on_real=True)(game([0, -1])), 2 * expected)
-    assert ClassLabel(on_real=True)(game([-1, -1])).item() == 0
+def _sigmoid(value: float) -> float:
+    return 1 / (1 + math.exp(-value))
+
+
+def test_label_terms_are_the_log_probability_of_the_class_over_the_labelled_images() -> None:
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 3.0]])
+    right, wrong, even = _sigmoid(2), 1 - _sigmoid(1), 0.5  # of two classes the softmax is the sigmoid of a difference
+    game = _labelled(logits, real=[0, -1, -1], fake=[0, 0, 1])
+    assert RealLabel()(game).item() == pytest.approx(-math.log(right))
+    assert FakeLabel()(game).item() == pytest.approx(-(math.log(right) + math.log(wrong) + math.log(even)) / 3)
+    assert RealLabel()(_labelled(logits, [-1, -1, -1], [0, 0, 0])).item() == 0
+
+
+def test_several_labels_an_image_have_the_product_of_their_probabilities() -> None:
+    logits = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5]])
+    game = _labelled(logits, real=[[1, 0, 1], [-1, -1, -1]], fake=[[0, 0, 0], [-1, 1, 0]])
+    assert RealLabel()(game).item() == pytest.approx(-math.log(_sigmoid(2) * 0.5 * _sigmoid(-1)))
+    whole, known = _sigmoid(-2) * 0.5 * _sigmoid(1), _sigmoid(1) * _sigmoid(-0.5)
+    assert FakeLabel()(game).item() == pytest.approx(-math.log(whole * known) / 2)
+    assert RealLabel()(_labelled(logits, [[-1] * 3] * 2, [[0] * 3] * 2)).item() == 0
 
 
 def test_an_objective_names_and_weights_its_terms_and_knows_whether_it_reads_reals() -> None:

@@ -56,7 +56,9 @@ def reference_blur(image: np.ndarray) -> np.ndarray:
 
 
 def reference_levels(image: np.ndarray) -> list[np.ndarray]:
-    """The published pyramid of one 3HW image of 32 px: 32 and 16 px."""
+    """The published pyramid of one 3HW image of 32 to 62 px: two levels; of 28 px the image is all of it."""
+    if image.shape[1] < 32:
+        return [image]
     low = reference_blur(image)[:, ::2, ::2]
     spread = np.zeros_like(image)
     spread[:, ::2, ::2] = low
@@ -64,7 +66,7 @@ def reference_levels(image: np.ndarray) -> list[np.ndarray]:
 
 
 def reference_descriptors(images: np.ndarray, seed: int, role: str) -> list[np.ndarray]:
-    found: list[list[np.ndarray]] = [[], []]
+    found: list[list[np.ndarray]] = [[] for _ in reference_levels(images[0])]
     for number, image in enumerate(images):
         draws = generator(seed, f"metrics/swd/patches/{role}", number)
         for level, pixels in enumerate(reference_levels(image)):
@@ -92,21 +94,24 @@ def reference_distance(real: np.ndarray, fake: np.ndarray, level: int, seed: int
     return 1e3 * float(np.mean(repeats))
 
 
-def test_it_equals_a_plain_rewriting_of_the_published_protocol() -> None:
-    real, fake = smooth(2, 32, 0), noise(2, 32, 1)
+@pytest.mark.parametrize("levels", [(32, 16), (28,), (36, 18)])
+def test_it_equals_a_plain_rewriting_of_the_published_protocol(levels: tuple[int, ...]) -> None:
+    real, fake = smooth(2, levels[0], 0), noise(2, levels[0], 1)
     outcome = SlicedWasserstein(3, CPU).compare(summary(real, "real"), summary(fake, "fake"))["swd"]
     expected_real = reference_descriptors(real.double().numpy(), 3, "real")
     expected_fake = reference_descriptors(fake.double().numpy(), 3, "fake")
     expected = [
-        reference_distance(*sets, level, 3) for *sets, level in zip(expected_real, expected_fake, (32, 16), strict=True)
+        reference_distance(*sets, level, 3) for *sets, level in zip(expected_real, expected_fake, levels, strict=True)
     ]
     assert list(outcome.details["levels"].values()) == pytest.approx(expected, rel=1e-4)
-    assert outcome.value == pytest.approx(sum(expected) / 2, rel=1e-4)
+    assert outcome.value == pytest.approx(sum(expected) / len(levels), rel=1e-4)
 
 
-def test_the_pyramid_adds_up_to_the_image() -> None:
-    images = noise(2, 64, 0).float()
+@pytest.mark.parametrize("resolution", [64, 72])
+def test_the_pyramid_adds_up_to_the_image(resolution: int) -> None:
+    images = noise(2, resolution, 0).float()
     levels = laplacian_pyramid(images, 3)
+    assert [level.shape[-1] for level in levels] == level_resolutions(resolution)
     restored = levels[-1]
     for level in reversed(levels[:-1]):
         restored = pyramid_up(restored) + level
@@ -122,6 +127,7 @@ def test_going_down_and_up_keeps_a_constant_image() -> None:
 def test_the_levels_end_at_16_px_and_smaller_images_are_refused_by_name() -> None:
     assert level_resolutions(16) == [16]
     assert level_resolutions(1024) == [1024, 512, 256, 128, 64, 32, 16]
+    assert level_resolutions(70) == [70, 35]
     with pytest.raises(DataError, match="swd at 8 px"):
         level_resolutions(8)
 

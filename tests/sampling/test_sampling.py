@@ -82,6 +82,12 @@ def test_grids_of_large_images_have_fewer(resolution: int, shape: tuple[int, int
     assert grid_shape(resolution) == shape
 
 
+def test_grids_have_a_row_for_each_label_and_are_not_higher_than_wide() -> None:
+    assert grid_shape(28, 10) == (10, 16)
+    assert grid_shape(28, 4) == (8, 16)
+    assert grid_shape(1024, 40) == (2, 2)
+
+
 def test_labels_are_uniform_over_the_classes_or_unlabelled() -> None:
     assert set(draw_labels(0, "x", 0, 200, LabelSpace(3)).tolist()) == {0, 1, 2}
     assert set(draw_labels(0, "x", 0, 5, LabelSpace()).tolist()) == {-1}

@@ -1,0 +1,63 @@
+"""Semi-supervised learning with K + 1 classes (Salimans et al. 2016, arXiv 1606.03498, section 5)."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from progan.config import Settings, unless_named
+from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator
+from progan.losses.auxiliary import FeatureMatching, Supervised
+from progan.losses.objective import Objective, Weighted
+from progan.systems.convolutional import ConvolutionalNetworks
+from progan.systems.dense import DenseNetworks
+from progan.systems.pair import Shape
+from progan.systems.system import System
+from progan.types import ConfigError, DataSpec, LatentSpace
+
+Networks = Annotated[DenseNetworks | ConvolutionalNetworks, Field(discriminator="name"), unless_named("dense")]
+NotNegative = Annotated[float, Field(ge=0)]
+GENERATORS = {"feature_matching": FeatureMatching, "logistic": LogisticGenerator}
+
+
+class SemiSupervisedConfig(Settings):
+    """The weights are those that were published for digits."""
+
+    grows: ClassVar[bool] = False
+    name: Literal["semi-supervised"] = "semi-supervised"
+    latent_dim: Annotated[int, Field(ge=1)] = 100
+    latents: Literal["normal", "uniform"] = "uniform"
+    networks: Networks = DenseNetworks()
+    generator_loss: Literal["feature_matching", "logistic"] = "feature_matching"
+    supervised_weight: NotNegative = 1.0  # of the cross-entropy on labelled images
+    unsupervised_weight: NotNegative = 0.5  # of the game between real and generated images, labels unseen
+
+
+def build(config: SemiSupervisedConfig, data: DataSpec, resolution: int) -> System:
+    """The generator knows no classes. ConfigError for data without one class an image, or that do not fit the networks."""
+    _require_one_class_an_image(data)
+    pair = config.networks.build(Shape(resolution, config.latent_dim, classes=data.num_classes, from_classes=True))
+    # Class K + 1, the generated, has the logit 0: not to be of it has the probability sigmoid(logsumexp), D's score.
+    judging = [
+        Weighted("supervised", Supervised(), config.supervised_weight),
+        Weighted("logistic", LogisticDiscriminator(), config.unsupervised_weight),
+    ]
+    matches = config.generator_loss == "feature_matching"
+    return System(
+        **pair._replace(indivisible=pair.indivisible or matches)._asdict(),
+        objectives={
+            "discriminator": Objective(judging),
+            "generator": Objective([Weighted(config.generator_loss, GENERATORS[config.generator_loss]())]),
+        },
+        resolution=resolution,
+        latents=LatentSpace(config.latent_dim, config.latents),
+    )
+
+
+def _require_one_class_an_image(data: DataSpec) -> None:
+    if data.num_classes and not data.multilabel:
+        return
+    held = "have several labels each" if data.multilabel else "have no labels"
+    raise ConfigError(
+        f"data.path: its images {held}; semi-supervised learning takes one class an image: prepare the set with one, "
+        "such as --label class"
+    )
