@@ -201,6 +201,23 @@ METRICS = {
         minimum_resolution=4,
         example="energy2k",
     ),
+    "parzen": Metric(
+        results={
+            "parzen": Result(
+                title="Gaussian Parzen-window log-likelihood, which says little of samples (arXiv 1511.01844)",
+                better="higher",
+                source="Breuleux, Bengio and Vincent 2010; arXiv 1406.2661 section 5",
+                unit="nats an image",
+            )
+        },
+        k=1000,
+        images_each=1,
+        needs_real=True,
+        needs_network=False,
+        minimum_resolution=4,
+        example="parzen10k",
+        least=20,
+    ),
 }
 
 

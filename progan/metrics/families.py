@@ -9,6 +9,7 @@ from progan.metrics.fidelity import frechet_distance, inception_score, kernel_di
 from progan.metrics.gathering import Family
 from progan.metrics.modes import Modes
 from progan.metrics.msssim import MultiScaleSimilarity
+from progan.metrics.parzen import ParzenWindow
 from progan.metrics.projection import EnergyDistance
 from progan.metrics.sliced_wasserstein import SlicedWasserstein
 from progan.types import DataError
@@ -31,6 +32,7 @@ class Families:
             "pr": lambda: precision_and_recall(self.network()),
             "modes": lambda: Modes(seed, device),
             "energy": lambda: EnergyDistance(seed, device),
+            "parzen": lambda: ParzenWindow(device),
         }
 
     def __getitem__(self, family: str) -> Family:

@@ -20,17 +20,18 @@ def averaged(images: Tensor, side: int) -> Tensor:
 
 
 class ThumbnailGathering:
-    """The thumbnails of a set of images in order: 3 kB an image from 16 px on."""
+    """The thumbnails of a set of images in order, of at most `side` px: 3 kB an image of 16 px."""
 
-    def __init__(self, resolution: int, images: int, device: torch.device) -> None:
+    def __init__(self, resolution: int, images: int, device: torch.device, side: int = SIDE) -> None:
         self._device = device
-        self._thumbnails = torch.empty(images, 3 * min(SIDE, resolution) ** 2)
+        self._side = side
+        self._thumbnails = torch.empty(images, 3 * min(side, resolution) ** 2)
         self._kept = 0
 
     def extract(self, first: int, images: Tensor) -> Tensor:
         """images: uint8 N3HH -> N x D, float32 in [-1, 1]."""
         with published_precision(self._device):
-            small = [averaged(piece.to(self._device), SIDE).cpu() for piece in pieces(images)]
+            small = [averaged(piece.to(self._device), self._side).cpu() for piece in pieces(images)]
         return torch.cat(small).flatten(1).div_(127.5).sub_(1)
 
     def keep(self, first: int, extracted: Tensor) -> None:

@@ -41,11 +41,11 @@ class MlpGenerator(nn.Module):
         self.output = nn.Linear(inputs[-1], channels * resolution**2)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        bottom, *noises = latents.split(self.entering, dim=1)
+        bottom, *noises = torch.split(latents, self.entering, dim=1)
         x = with_labels(bottom, labels, self.num_classes)
         for layer, noise in zip(self.hidden, noises, strict=True):
             x = torch.cat([layer(x), noise], dim=1)
-        return paint(2 * torch.sigmoid(self.output(x)).unflatten(1, self.shape) - 1)
+        return paint(2 * torch.sigmoid(self.output(x)).view(-1, *self.shape) - 1)
 
 
 class MlpDiscriminator(nn.Module):

@@ -13,4 +13,5 @@ class Maxout(nn.Module):
         self.affine = nn.Linear(in_features, units * pieces)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.affine(x).unflatten(1, (self.units, self.pieces)).amax(dim=2)
+        values: Tensor = self.affine(x)
+        return values.view(-1, self.units, self.pieces).amax(dim=2)

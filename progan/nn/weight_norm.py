@@ -29,7 +29,7 @@ def standardise(network: nn.Module, *inputs: Tensor) -> None:
         deviation, mean = torch.std_mean(output, samples, correction=0, keepdim=True)
         deviation = deviation.clamp(min=_SMALLEST)
         lengths = _lengths(layer)
-        lengths /= deviation.view_as(lengths)
+        lengths.div_(deviation.view_as(lengths))
         if isinstance(layer.bias, Tensor):
             layer.bias.copy_((layer.bias - mean.flatten()) / deviation.flatten())
         return (output - mean) / deviation

@@ -1,5 +1,6 @@
 """The first GANs (Goodfellow et al. 2014, arXiv 1406.2661): algorithm 1, on dense or convolutional networks."""
 
+from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -10,11 +11,15 @@ from progan.losses.objective import Objective, Weighted
 from progan.systems.convolutional import ConvolutionalNetworks
 from progan.systems.dense import DenseNetworks
 from progan.systems.pair import Shape
-from progan.systems.system import System
+from progan.systems.system import Role, System
 from progan.types import DataSpec, LatentSpace
 
 Networks = Annotated[DenseNetworks | ConvolutionalNetworks, Field(discriminator="name"), unless_named("dense")]
-GENERATORS = {"minimax": MinimaxGenerator, "non-saturating": LogisticGenerator}
+# The generator's term in each form, by its name in the logs.
+FORMS: dict[str, Callable[[], Weighted]] = {
+    "minimax": lambda: Weighted("minimax", MinimaxGenerator()),
+    "non-saturating": lambda: Weighted("logistic", LogisticGenerator()),
+}
 
 
 class VanillaConfig(Settings):
@@ -23,7 +28,7 @@ class VanillaConfig(Settings):
     grows: ClassVar[bool] = False
     name: Literal["vanilla"] = "vanilla"
     latent_dim: Annotated[int, Field(ge=1)] = 100
-    latents: Literal["normal", "uniform"] = "normal"
+    latents: Literal["normal", "uniform"] = "normal"  # N(0, 1) or U(-1, 1), each coordinate
     networks: Networks = DenseNetworks()
     loss: Literal["minimax", "non-saturating"] = "non-saturating"  # the generator's
     discriminator_steps: Annotated[int, Field(ge=1)] = 1  # k of algorithm 1, each on a minibatch of its own
@@ -31,14 +36,15 @@ class VanillaConfig(Settings):
 
 def build(config: VanillaConfig, data: DataSpec, resolution: int) -> System:
     """Labels are not looked at. ConfigError where the networks do not fit the resolution."""
+    steps: list[Role] = ["discriminator"] * config.discriminator_steps
     pair = config.networks.build(Shape(resolution, config.latent_dim))
     return System(
         **pair._asdict(),
         objectives={
             "discriminator": Objective([Weighted("logistic", LogisticDiscriminator())]),
-            "generator": Objective([Weighted("logistic", GENERATORS[config.loss]())]),
+            "generator": Objective([FORMS[config.loss]()]),
         },
         resolution=resolution,
         latents=LatentSpace(config.latent_dim, config.latents),
-        order=(*["discriminator"] * config.discriminator_steps, "generator"),
+        order=(*steps, "generator"),
     )
