@@ -47,7 +47,9 @@ def _require_fitting(manifest: Manifest, snapshot: Snapshot) -> None:
         raise _without_classes(snapshot)
     if (manifest.spec.classes, manifest.spec.multilabel) != (trained.classes, trained.multilabel):
         rule = f"are not the {_listed(trained.classes)} that {snapshot.path} was trained on"
-        raise DataError(f"{name}: its labels, {_listed(manifest.spec.classes)}, {rule}; prepare it with the same --label")
+        raise DataError(
+            f"{name}: its labels, {_listed(manifest.spec.classes)}, {rule}; prepare it with the same --label"
+        )
     if resolution not in manifest.resolutions:
         rule = f"has no images of {resolution} px, at which {snapshot.path} looks"
         raise DataError(f"{name}: {rule}; prepare it with --resolution {resolution}")

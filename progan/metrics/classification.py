@@ -1,6 +1,6 @@
 """How well the class head of a discriminator tells the classes of labelled images."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 

@@ -142,7 +142,9 @@ def read_run(run: RunDirectory) -> RunRecord:
     facts = _validate(run.facts, dict[str, Any], _read(run.facts, run.read_facts)) if run.facts.exists() else {}
     ticks = _validate(run.stats, list[Tick], _read(run.stats, run.read_stats))
     measurements = _validate(run.metrics, list[Measurement], _read(run.metrics, run.read_metrics))
-    classified = _validate(run.classifications, list[Classification], _read(run.classifications, run.read_classifications))
+    classified = _validate(
+        run.classifications, list[Classification], _read(run.classifications, run.read_classifications)
+    )
     return RunRecord(
         run=run,
         settings=run.config.read_text(encoding="utf-8"),

@@ -55,7 +55,9 @@ def _newest(record: RunRecord) -> str:
 
 def classification_rows(found: Classification) -> Rows:
     """Class, images, precision, recall, accuracy."""
-    return [(one.name, count(one.images), *map(percent, (one.precision, one.recall, one.accuracy))) for one in found.classes]
+    return [
+        (one.name, count(one.images), *map(percent, (one.precision, one.recall, one.accuracy))) for one in found.classes
+    ]
 
 
 def classification_facts(found: Classification) -> str:
