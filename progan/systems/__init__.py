@@ -6,18 +6,19 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from progan.config import Settings, unless_named, validate
-from progan.systems import progan, vanilla
+from progan.systems import dcgan, progan, vanilla
 from progan.systems.system import System
 from progan.types import DataSpec
 
 SystemConfig = Annotated[
-    progan.ProganConfig | vanilla.VanillaConfig, Field(discriminator="name"), unless_named("progan")
+    progan.ProganConfig | vanilla.VanillaConfig | dcgan.DcganConfig, Field(discriminator="name"), unless_named("progan")
 ]
 
 # name -> build(settings, data, final resolution)
 SYSTEMS: dict[str, Callable[[Any, DataSpec, int], System]] = {
     "progan": progan.build,
     "vanilla": vanilla.build,
+    "dcgan": dcgan.build,
 }
 
 
