@@ -32,6 +32,7 @@ from progan.metrics.supervised import Supervised
 from progan.metrics.weights import sha256_of
 from progan.random import key
 from progan.report.probes import accuracy_table, caption, class_table
+from progan.report.records import Probes
 from progan.rundir import RunDirectory
 from progan.systems import build
 from progan.systems.system import set_phase
@@ -74,9 +75,10 @@ def probe(source: Path, train: str, test: str, request: Request, out: Path | Non
         _require_a_test(learned, asked)
         progress = open_.enter_context(measuring_progress())
         probing = _Probing(snapshot, learned, asked, request, progress)
+        probing.require_possible()
         scores = probing.scores()
     found = _facts(snapshot, learned, asked, request) | {"scores": scores}
-    _print(found)
+    _print(Probes.model_validate(found))
     if out is not None:
         write_json(out, found)
         say(f"{out}: written, with precision and recall of each class for every row")
@@ -109,6 +111,13 @@ class _Probing:
     asked: LabelledImages
     request: Request
     progress: Progress
+
+    def require_possible(self) -> None:
+        """ConfigError before anything that takes time."""
+        for count in self.request.labels:
+            self._numbers(count, self.request.seeds[0])
+        if {"random", "trained"} & set(self.request.features):
+            self._body(self.snapshot.system.discriminator).looking(self.request.layers)(self.learned.read(np.arange(1)))
 
     def scores(self) -> list[dict[str, Any]]:
         """For each kind of features, classifier and number of labels, as `probes.score` says."""
@@ -152,9 +161,7 @@ class _Probing:
         return body
 
     def _body(self, discriminator: torch.nn.Module) -> Discriminating:
-        return Discriminating(
-            discriminator, self.snapshot.system.labels, self.snapshot.phase.fade, evaluation_device()
-        )
+        return Discriminating(discriminator, self.snapshot.system.labels, self.snapshot.phase.fade, evaluation_device())
 
     def _fitted(self, features: str, view: _View, count: int | None, seed: int, kind: Kind) -> Trial:
         numbers = self._numbers(count, seed)
@@ -183,9 +190,7 @@ class _Probing:
         return Trial(features, learned, classifier, counts, found.c, found.converged)
 
 
-def _facts(
-    snapshot: Snapshot, learned: LabelledImages, asked: LabelledImages, request: Request
-) -> dict[str, Any]:
+def _facts(snapshot: Snapshot, learned: LabelledImages, asked: LabelledImages, request: Request) -> dict[str, Any]:
     return {
         "snapshot": snapshot.path.name,
         "snapshot_sha256": sha256_of(snapshot.path),
@@ -195,24 +200,26 @@ def _facts(
         "layers": request.layers,
         "seeds": list(request.seeds),
         "classes": list(learned.classes),
-        **{
-            role: {"path": images.name, "images": len(images), "fingerprint": images.fingerprint}
-            for role, images in (("train", learned), ("test", asked))
-        },
+        "train": learned.name,
+        "train_images": len(learned),
+        "train_fingerprint": learned.fingerprint,
+        "test": asked.name,
+        "test_images": len(asked),
+        "test_fingerprint": asked.fingerprint,
         "rules": {"linear": probes.RULE, "supervised": supervised.RULE},
         "versions": {"progan": progan.__version__, "torch": version("torch")},
     }
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(found: Probes) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    console.print(caption(found))
-    for title, (head, rows) in (("accuracy", accuracy_table(found)), ("precision / recall", class_table(found))):
+    for title, (head, rows) in (("precision / recall, in %", class_table(found)), ("accuracy", accuracy_table(found))):
         table = Table(*head, title=title)
         for row in rows:
             table.add_row(*row)
         if rows:
             console.print(table)
+    console.print(caption(found))
 
 
 if __name__ == "__main__":

@@ -217,7 +217,7 @@ class RunDirectory:
         for path in (self.stats, self.metrics):
             if path.exists():
                 keep_jsonl(path, lambda record: record["images_seen"] <= images_seen)
-        neighbours = (*self.neighbours_pictures(), *self.all_neighbours_facts())
-        for path in (*self.samples(), *self.walks(), *self.snapshots(), *self.checkpoints(), *neighbours, *self.probes()):
+        found = (*self.neighbours_pictures(), *self.all_neighbours_facts(), *self.probes())
+        for path in (*self.samples(), *self.walks(), *self.snapshots(), *self.checkpoints(), *found):
             if seen_by(path) > images_seen:
                 path.unlink()

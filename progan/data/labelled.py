@@ -1,6 +1,5 @@
 """The images of a prepared set whose class is known, for what is taught or judged by labels."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,15 +40,11 @@ class LabelledImages:
     def close(self) -> None:
         self._reader.close()
 
-    def counts(self) -> list[int]:
-        """Images of each class."""
-        return np.bincount(self.labels.numpy(), minlength=len(self.classes)).tolist()
-
 
 def _require_classes(manifest: Manifest) -> None:
     name, spec = manifest.place.describe(), manifest.spec
     if spec.multilabel:
-        raise DataError(f"{name}: has several labels an image; prepare it with a label of one class, as --label Smiling")
+        raise DataError(f"{name}: has several labels an image; prepare it with one, as --label Smiling")
     if spec.num_classes < 2:
         held = "has one class" if spec.classes else "has no labels"
         raise DataError(f"{name}: {held}, and telling classes apart needs two; prepare it with --label")

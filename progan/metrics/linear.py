@@ -4,6 +4,7 @@ All classes are fitted together by L-BFGS, whose steps are products of matrices.
 other, as that of scikit-learn's LinearSVC, find the same minimum, but are many times slower.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
@@ -16,12 +17,12 @@ _GRADIENT, _CHANGE = 1e-5, 1e-7  # where a fit ends: the largest derivative, the
 
 
 def squared_hinge(scores: Tensor, labels: Tensor) -> Tensor:
-    """NK, N -> scalar: each class against the rest, the mean over images of the sum over classes of max(0, 1 - ys)^2."""
+    """NK, N -> scalar: each class against the rest, max(0, 1 - ys)^2 summed over classes; the mean over images."""
     signs = 2 * F.one_hot(labels, scores.shape[1]) - 1
     return F.relu(1 - signs * scores).square().sum(dim=1).mean()
 
 
-LOSSES = {"svm": squared_hinge, "logistic": F.cross_entropy}
+LOSSES: dict[Kind, Callable[[Tensor, Tensor], Tensor]] = {"svm": squared_hinge, "logistic": F.cross_entropy}
 
 
 class Linear(NamedTuple):
@@ -36,9 +37,7 @@ class Linear(NamedTuple):
         return F.linear(features, self.weights, self.biases).argmax(dim=1)
 
 
-def fit(
-    kind: Kind, features: Tensor, labels: Tensor, classes: int, c: float, start: Linear | None = None
-) -> Linear:
+def fit(kind: Kind, features: Tensor, labels: Tensor, classes: int, c: float, start: Linear | None = None) -> Linear:
     """The minimum of |W|^2 / 2 + C times the sum of the losses over the images; biases are not penalised.
 
     features: NF; labels: int64 N. start: where to begin, which saves steps; None: at zero.
@@ -59,7 +58,8 @@ def fit(
         penalty = weights.square().sum() / (2 * c * len(labels))
         value = LOSSES[kind](F.linear(features, weights, biases), labels) + penalty
         torch.autograd.backward(value)
-        return value.item()
+        number: float = value.item()
+        return number
 
-    optimizer.step(objective)
+    optimizer.step(objective)  # type: ignore[no-untyped-call]
     return Linear(weights.detach(), biases.detach(), optimizer.state[weights]["n_iter"] < _STEPS)

@@ -1,10 +1,10 @@
 """Linear probes: how well a linear classifier tells classes apart that sees features instead of images.
 
-What a probe is fitted to is centred, and divided by one number that makes the mean square length 1: so the penalty means
-the same for features of any number and size, and none that hardly varies is blown up. Both numbers come from the images
+What a probe is fitted to is centred, and divided by one number that makes the mean square length 1: so the penalty
+means the same for features of any number and size, and none that hardly varies is blown up. Both come from the images
 learned from. So does C, the inverse weight of the penalty: the one of `GRID` that is right most often on images held
-out. For that the images (of more than `VALIDATED`, so many) are cut into five parts with the same classes each, of which
-every one is held out in turn. Then all are learned.
+out. For that the images (of more than `VALIDATED`, so many) are cut into five parts of the same classes, each of which
+is held out in turn. Then all are learned.
 """
 
 import statistics

@@ -17,8 +17,8 @@ LR = 0.001  # Adam's at the start; half a cosine leads to 0
 PASSES, LEAST = 5, 20_000  # over the images learned from, and images shown besides
 
 RULE = (
-    f"the untrained network and a dense layer by cross-entropy; Adam at {LR}, by half a cosine to 0; batches of {BATCH}; "
-    f"{LEAST} images and {PASSES} times as many as are learned from; no validation, no augmentation"
+    f"the untrained network and a dense layer by cross-entropy; Adam at {LR}, by half a cosine to 0; "
+    f"batches of {BATCH}; {LEAST} images and {PASSES} times as many as are learned from; no validation, no augmentation"
 )
 
 
@@ -48,7 +48,9 @@ class Supervised:
                 progress(min(seen + BATCH, total), total)
         self._body.network.eval()
         if not math.isfinite(loss.item()):
-            raise TrainingError(f"--features supervised: the loss is {loss.item()} after {total} images; try other --seeds")
+            raise TrainingError(
+                f"--features supervised: the loss is {loss.item()} at {total} images; try other --seeds"
+            )
 
     def answers(self, images: LabelledImages, progress: Progress) -> Tensor:
         """The class of each image, int64 N."""

@@ -10,6 +10,7 @@ from progan.report.canvas import Drawing
 from progan.report.figures import loss_figure, loss_terms, metric_figure
 from progan.report.page import write_pages
 from progan.report.pictures import Picture, evenly_chosen, grid_corner, whole_grid
+from progan.report.probes import accuracy_table, caption, class_table
 from progan.report.records import SPACES, RunRecord
 from progan.report.summary import summary
 from progan.rundir import RunDirectory
@@ -41,6 +42,7 @@ def _content(account: Account) -> dict[str, Any]:
         "evolution": _evolution(record),
         "walk": whole_grid(record.walk, LATEST_WIDTH) if record.walk else None,
         "neighbours": _neighbours(record),
+        "probes": _probes(record),
         "metric_figures": _metric_figures(account),
         "loss_figures": _loss_figures(account),
         "speed": tables.speed_rows(account.speeds),
@@ -79,6 +81,14 @@ def _neighbours(record: RunRecord) -> list[tuple[str, Picture, str]]:
         for space in SPACES
         if space in found.pictures
     ]
+
+
+def _probes(record: RunRecord) -> dict[str, Any] | None:
+    """Both tables, head and rows, and what they are of."""
+    found = record.probes
+    if found is None or not found.scores:
+        return None
+    return {"accuracy": accuracy_table(found), "classes": class_table(found), "caption": caption(found)}
 
 
 def _metric_figures(account: Account) -> list[Drawing]:
