@@ -55,6 +55,7 @@ class RunDirectory:
     checkpoints/      training state
     snapshots/        what inference needs
     neighbours/       the training images nearest to generated ones, as pictures and as facts
+    probes/           how well linear classifiers do on the discriminator's features
     tensorboard/      the same curves as events
     report.*          html, md and json, made from the files above
     """
@@ -143,6 +144,13 @@ class RunDirectory:
         """Oldest first."""
         return sorted((self.root / "neighbours").glob("[0-9]*.json"))
 
+    def probe(self, images_seen: int) -> Path:
+        return self.root / "probes" / f"{images_seen:09d}.json"
+
+    def probes(self) -> list[Path]:
+        """Oldest first."""
+        return sorted((self.root / "probes").glob("[0-9]*.json"))
+
     def write_config(self, config: dict[str, Any]) -> None:
         write_text(self.config, yaml.safe_dump(config, sort_keys=False))
 
@@ -221,8 +229,8 @@ class RunDirectory:
         for path in (self.stats, self.metrics, self.classifications):
             if path.exists():
                 keep_jsonl(path, lambda record: record["images_seen"] <= images_seen)
-        neighbours = (*self.neighbours_pictures(), *self.all_neighbours_facts())
-        for path in (*self.samples(), *self.walks(), *self.snapshots(), *self.checkpoints(), *neighbours):
+        found = (*self.neighbours_pictures(), *self.all_neighbours_facts(), *self.probes())
+        for path in (*self.samples(), *self.walks(), *self.snapshots(), *self.checkpoints(), *found):
             if seen_by(path) > images_seen:
                 path.unlink()
 

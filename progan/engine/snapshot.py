@@ -21,6 +21,7 @@ class Snapshot:
     """The averaged generator and the discriminator of one moment, grown to its phase."""
 
     system: System  # its generator is the average
+    config: SystemConfig  # that it was built from
     data: DataSpec
     phase: Phase
     images_seen: int
@@ -47,14 +48,15 @@ def load_snapshot(path: Path | str) -> Snapshot:
     """The snapshot at `path`, on the CPU, in evaluation mode; DataError when it is not one."""
     tensors, facts = load_tensors(Path(path), KIND)
     data = DataSpec(**facts["data"] | {key: tuple(facts["data"].get(key, ())) for key in TUPLES})
-    system = build(read_config(facts["system"]), data, facts["resolution"])
+    config = read_config(facts["system"])
+    system = build(config, data, facts["resolution"])
     phase = Phase(**facts["phase"])
     for role, network in system.networks.items():
         prefix = f"{role}."
         network.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
         network.requires_grad_(False).eval()
         set_phase(network, phase)
-    return Snapshot(system, data, phase, facts["images_seen"], Path(path))
+    return Snapshot(system, config, data, phase, facts["images_seen"], Path(path))
 
 
 def load_generator(path: Path | str) -> nn.Module:

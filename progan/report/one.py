@@ -10,6 +10,7 @@ from progan.report.canvas import Drawing
 from progan.report.figures import loss_figure, loss_terms, metric_figure
 from progan.report.page import write_pages
 from progan.report.pictures import Picture, evenly_chosen, grid_corner, whole_grid
+from progan.report.probes import accuracy_table, caption, class_table
 from progan.report.records import SPACES, RunRecord
 from progan.report.summary import summary
 from progan.rundir import RunDirectory
@@ -42,6 +43,7 @@ def _content(account: Account) -> dict[str, Any]:
         "walk": whole_grid(record.walk, LATEST_WIDTH) if record.walk else None,
         "neighbours": _neighbours(record),
         "classification": _classification(record),
+        "probes": _probes(record),
         "metric_figures": _metric_figures(account),
         "loss_figures": _loss_figures(account),
         "speed": tables.speed_rows(account.speeds),
@@ -86,6 +88,12 @@ def _classification(record: RunRecord) -> tuple[str, tables.Rows] | None:
     """What is said of the last, and its table; None of a run whose discriminator was not asked."""
     found = record.classification
     return None if found is None else (tables.classification_facts(found), tables.classification_rows(found))
+def _probes(record: RunRecord) -> dict[str, Any] | None:
+    """Both tables, head and rows, and what they are of."""
+    found = record.probes
+    if found is None or not found.scores:
+        return None
+    return {"accuracy": accuracy_table(found), "classes": class_table(found), "caption": caption(found)}
 
 
 def _metric_figures(account: Account) -> list[Drawing]:

@@ -90,6 +90,28 @@ class PhaseFact(_Record):
     lr: float
 
 
+class ProbeScore(_Record):
+    """What a linear classifier, or the network itself taught, reached on the test images."""
+
+    features: str
+    labels: int  # learned from
+    classifier: str
+    accuracy: float  # 0 to 1, the mean over the seeds
+    deviation: float | None = None  # None: nothing was drawn
+    precision: dict[str, float | None]  # by class, 0 to 1; None where no answer was of it
+    recall: dict[str, float | None]
+
+
+class Probes(_Record):
+    """What `progan probe` found of a discriminator."""
+
+    images_seen: int
+    seeds: list[int]
+    classes: list[str]
+    test_images: int
+    scores: list[ProbeScore]
+
+
 @dataclass(frozen=True)
 class Sample:
     path: Path
@@ -121,6 +143,7 @@ class RunRecord:
     walk: Sample | None  # the newest strip of interpolations
     neighbours: Neighbours | None  # the newest
     classification: Classification | None  # the last
+    probes: Probes | None  # the newest
 
     @property
     def images_seen(self) -> int:
@@ -157,6 +180,7 @@ def read_run(run: RunDirectory) -> RunRecord:
         walk=next(iter(_named(run.walks())[-1:]), None),
         neighbours=_neighbours(run, ticks),
         classification=classified[-1] if classified else None,
+        probes=_probes(run),
     )
 
 
@@ -197,6 +221,14 @@ def _neighbours(run: RunDirectory, ticks: list[Tick]) -> Neighbours | None:
     resolution = next((tick.resolution for tick in reversed(ticks) if tick.images_seen <= seen), 0)
     found = {path.stem.partition("-")[2]: Sample(path, seen, resolution) for path in pictures if seen_by(path) == seen}
     return Neighbours(seen, found, _neighbour_facts(run.neighbours_facts(seen)))
+
+
+def _probes(run: RunDirectory) -> Probes | None:
+    paths = run.probes()
+    if not paths:
+        return None
+    path = paths[-1]
+    return _validate(path, Probes, _read(path, lambda: json.loads(path.read_text(encoding="utf-8"))))
 
 
 def _neighbour_facts(path: Path) -> dict[str, dict[str, Any]]:
