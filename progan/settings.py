@@ -13,6 +13,7 @@ from progan.metrics import EvaluationConfig
 from progan.random import key
 from progan.schedule import ConstantConfig, Schedule, ScheduleConfig
 from progan.systems import SystemConfig, build
+from progan.systems.progan import ProganConfig
 from progan.systems.system import System
 from progan.types import DataSpec
 
@@ -39,7 +40,7 @@ class Config(Settings):
 
     seed: int = 0  # of weights, latents, data order, mirroring: everything drawn
     data: DataConfig
-    system: SystemConfig = SystemConfig()
+    system: SystemConfig = ProganConfig()
     schedule: ScheduleConfig
     optim: OptimConfig = OptimConfig()
     cadence: CadenceConfig = CadenceConfig()
