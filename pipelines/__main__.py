@@ -9,7 +9,7 @@ import typer
 import progan
 from pipelines.classifier_command import classifier
 from pipelines.console import user_errors
-from pipelines.measuring_commands import Run, best, compare, evaluate, neighbours
+from pipelines.measuring_commands import Run, best, compare, diagnose, evaluate, neighbours
 from pipelines.picture_commands import sample, timelapse, walk
 from pipelines.weights_commands import weights
 
@@ -203,7 +203,7 @@ def status(
         print(found if field is None else vars(found)[field])
 
 
-for command in (evaluate, best, neighbours, compare, classifier, sample, walk, timelapse):
+for command in (evaluate, best, neighbours, diagnose, compare, classifier, sample, walk, timelapse):
     app.command()(command)
 
 

@@ -49,6 +49,7 @@ class RunDirectory:
     facts.json        command, environment, parameter counts, data facts, phase table
     stats.jsonl       a line a tick: clock, phase, speed, losses
     metrics.jsonl     a line a measured metric
+    warnings.jsonl    a line a failure that training met, and one when it was over
     samples/          grids of the same latents, named by images seen and resolution
     walks/            strips between the same latents, named likewise; one for each snapshot
     checkpoints/      training state
@@ -79,6 +80,10 @@ class RunDirectory:
     @property
     def metrics(self) -> Path:
         return self.root / "metrics.jsonl"
+
+    @property
+    def warnings(self) -> Path:
+        return self.root / "warnings.jsonl"
 
     @property
     def tensorboard(self) -> Path:
@@ -153,11 +158,17 @@ class RunDirectory:
     def append_metric(self, record: dict[str, Any]) -> None:
         append_jsonl(self.metrics, record)
 
+    def append_warning(self, record: dict[str, Any]) -> None:
+        append_jsonl(self.warnings, record)
+
     def read_stats(self) -> list[dict[str, Any]]:
         return read_jsonl(self.stats)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         return read_jsonl(self.metrics)
+
+    def read_warnings(self) -> list[dict[str, Any]]:
+        return read_jsonl(self.warnings)
 
     def read_facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = json.loads(self.facts.read_text(encoding="utf-8"))
@@ -206,7 +217,7 @@ class RunDirectory:
 
     def rewind(self, images_seen: int) -> None:
         """Forget what was recorded after `images_seen`: a resumed run records it again."""
-        for path in (self.stats, self.metrics):
+        for path in (self.stats, self.metrics, self.warnings):
             if path.exists():
                 keep_jsonl(path, lambda record: record["images_seen"] <= images_seen)
         neighbours = (*self.neighbours_pictures(), *self.all_neighbours_facts())

@@ -37,6 +37,7 @@ def _content(account: Account) -> dict[str, Any]:
         "account": account,
         "record": record,
         "state": tables.state_rows(record),
+        "warnings": tables.warning_rows(record.notices),
         "latest": whole_grid(record.samples[-1], LATEST_WIDTH) if record.samples else None,
         "evolution": _evolution(record),
         "walk": whole_grid(record.walk, LATEST_WIDTH) if record.walk else None,

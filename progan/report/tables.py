@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from progan.report.records import Measurement, PhaseFact, RunRecord
+from progan.report.records import Measurement, Notice, PhaseFact, RunRecord
 from progan.report.speed import Speed
 from progan.report.wording import NOTHING, count, duration, kimg, memory, number, short_hash
 
@@ -51,6 +51,14 @@ def _state(record: RunRecord) -> str:
 def _newest(record: RunRecord) -> str:
     snapshots = record.run.snapshots()
     return f", newest {snapshots[-1].name}" if snapshots else ""
+
+
+def warning_rows(notices: Iterable[Notice]) -> Rows:
+    """When, and what the watch said."""
+    return [
+        (f"{kimg(one.images_seen)} kimg", f"{'Begun' if one.state == 'bad' else 'Over'}: {one.failure}. {one.sentence}")
+        for one in notices
+    ]
 
 
 def phase_rows(record: RunRecord) -> Rows:
