@@ -29,7 +29,7 @@ def diagnose(runs: Sequence[Path], measure: bool, as_json: bool, strict: bool) -
     if measure:
         with redirect_stdout(sys.stderr if as_json else sys.stdout):
             for run in runs:
-                _measure_missing(run)
+                measure_missing(run)
     accounts = [read_account(RunDirectory(run)) for run in runs]
     if as_json:
         found = [{"run": str(account.record.run.root), **diagnosis(account)} for account in accounts]
@@ -40,8 +40,8 @@ def diagnose(runs: Sequence[Path], measure: bool, as_json: bool, strict: bool) -
         sys.exit(1)
 
 
-def _measure_missing(run: Path) -> None:
-    """What cannot be measured is said."""
+def measure_missing(run: Path) -> None:
+    """Measure, of the last snapshot of `run`, what no finding can be made without; what cannot be measured is said."""
     findings = read_account(RunDirectory(run)).diagnosis.findings
     missing = {one.name for one in findings if one.state == "not measured"}
     metrics = list(dict.fromkeys(metric for name, metric in QUICK.items() if name in missing))

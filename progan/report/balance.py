@@ -12,7 +12,7 @@ from progan.report.wording import number
 # stays between 0.5 and 1.3.
 LOGISTIC_LOSS = Limits(watch=0.2, bad=0.1)
 GROWN = 1.25  # the generator's loss against that of earlier: from here on the discriminator is leaving it behind
-# Losses of a healthy game change by a small factor in the whole of a training; scores that run away by orders.
+# Losses of a healthy game change by a small factor while it is played at one resolution; those that run away, by orders.
 GROWTH = Limits(watch=10.0, bad=50.0)
 SMALLEST_LEVEL = 1.0  # below it the size of a loss is noise about zero, and no ratio is taken with it
 # Turns of the generator's loss by more than SWING of its level: three whole periods are a pattern, six a habit.
@@ -26,7 +26,7 @@ LOGISTIC, WASSERSTEIN = "logistic", "wasserstein"  # names of the terms in which
 OVERPOWERING = Question(
     "discriminator too strong", "Balance of the players", "discriminator's logistic loss, recent median"
 )
-DIVERGENCE = Question("non-convergence", "Growth of the losses", "size of a loss, recent ÷ earlier median")
+DIVERGENCE = Question("non-convergence", "Growth of the losses", "size of a loss, recent ÷ median of the first half")
 OSCILLATION = Question(
     "oscillation", "Steadiness of the generator's loss", f"swings by more than {SWING:.0%} of its level"
 )
@@ -62,10 +62,13 @@ def _answer(losses: Sequence[Point]) -> tuple[bool, str]:
 
 def _growth(ticks: Sequence[Tick]) -> Finding:
     terms = [f"{player}/{term}" for player in ("discriminator", "generator") for term in (LOGISTIC, WASSERSTEIN)]
-    series = {term: _term(ticks, term) for term in terms}
+    here = [tick for tick in ticks if tick.resolution == ticks[-1].resolution]
+    series = {term: _term(here, term) for term in terms}
     ratios = {term: _growth_of(points) for term, points in series.items() if len(points) >= FEWEST}
     if not ratios:
-        return DIVERGENCE.unmeasured(f"It takes {FEWEST} ticks with a logistic or a wasserstein loss.")
+        return DIVERGENCE.unmeasured(
+            f"It takes {FEWEST} ticks of one resolution with a logistic or a wasserstein loss."
+        )
     worst = max(ratios, key=lambda term: ratios[term])
     state = GROWTH.judge(ratios[worst])
     sentence = (
@@ -78,7 +81,7 @@ def _growth(ticks: Sequence[Tick]) -> Finding:
 
 
 def _growth_of(points: Sequence[Point]) -> float:
-    return _level(_recent(points)) / max(_level(_earlier(points)), SMALLEST_LEVEL)
+    return _level(_recent(points)) / max(_level(points[: len(points) // 2]), SMALLEST_LEVEL)
 
 
 def _oscillation(ticks: Sequence[Tick]) -> Finding:

@@ -14,8 +14,16 @@ class Limits:
     bad: float
 
     def judge(self, value: float) -> State:
-        sign = 1 if self.bad >= self.watch else -1
+        sign = self._sign
         return "bad" if sign * (value - self.bad) >= 0 else "watch" if sign * (value - self.watch) >= 0 else "fine"
+
+    def gain(self, before: float, now: float) -> float:
+        """By how much of the value it has moved away from the bad."""
+        return self._sign * (before - now) / max(abs(before), abs(now), 1e-9)
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self.bad >= self.watch else -1
 
 
 @dataclass(frozen=True)
