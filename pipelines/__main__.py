@@ -9,7 +9,7 @@ import typer
 import progan
 from pipelines.classifier_command import classifier
 from pipelines.console import user_errors
-from pipelines.measuring_commands import Run, best, classify, compare, evaluate, neighbours
+from pipelines.measuring_commands import Run, best, classify, compare, diagnose, evaluate, neighbours
 from pipelines.picture_commands import sample, timelapse, walk
 from pipelines.probe_command import probe
 from pipelines.weights_commands import weights
@@ -204,7 +204,7 @@ def status(
         print(found if field is None else vars(found)[field])
 
 
-for command in (evaluate, best, neighbours, classify, probe, compare, classifier, sample, walk, timelapse):
+for command in (evaluate, best, diagnose, neighbours, classify, probe, compare, classifier, sample, walk, timelapse):
     app.command()(command)
 
 

@@ -85,6 +85,21 @@ def classify(
         stage(source, data)
 
 
+def diagnose(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories, finished or not.", metavar="RUN...")],
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure first what is missing, of the last snapshot, with small sets.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="End with code 1 where something is bad.")] = False,
+) -> None:
+    """Look for collapse, oscillation, divergence, a discriminator too strong and memorised images."""
+    with user_errors():
+        from pipelines.diagnose import diagnose as stage
+
+        stage(runs, measure, json, strict)
+
+
 def compare(
     generated: Annotated[
         str,

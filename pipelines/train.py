@@ -23,6 +23,7 @@ from pipelines.measuring import make_evaluator
 from pipelines.overview import print_overview
 from pipelines.recorder import Recorder
 from pipelines.resume import resume, tidy
+from pipelines.watch import look
 from progan import engine
 from progan.config import load
 from progan.data.loader import Loader, open_set
@@ -142,12 +143,14 @@ def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world:
         if training.images_seen == 0:
             recorder.write_samples(schedule(0))
 
+    def saves(tick: Tick) -> bool:
+        return checkpoints.due(tick) or evaluation.due(tick) or tick.stopped
+
     def record(tick: Tick) -> None:
         journal.append(tick)
-        saves = checkpoints.due(tick) or evaluation.due(tick) or tick.stopped
-        if saves or samples.due(tick):
+        if saves(tick) or samples.due(tick):
             journal.show(recorder.write_samples(tick.phase), tick.images_seen)
-        if saves:
+        if saves(tick):
             recorder.write_state(tick.phase)
 
     with closing(loader), TrainingProgress(total) as progress:
@@ -158,6 +161,8 @@ def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world:
             recorder.measure_untrained()
         elif names:
             recorder.measure_what_was_missed(evaluation)
+        if training.images_seen > 0:
+            on_main_rank(partial(look, directory), world)
         journal, skips = Journal(directory, schedule, accelerator, progress), Skips(world.rank)
         tick = None
         for tick in engine.train.train(training, schedule, loader, rules, lambda: bool(received)):
@@ -165,6 +170,8 @@ def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world:
             on_main_rank(partial(record, tick), world)
             if names and evaluation.due(tick) and not tick.stopped:
                 recorder.measure()
+            if saves(tick):
+                on_main_rank(partial(look, directory), world)
     return largest(received[0] if tick and tick.stopped and received else 0, world)
 
 

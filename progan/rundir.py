@@ -50,6 +50,7 @@ class RunDirectory:
     stats.jsonl       a line a tick: clock, phase, speed, losses
     metrics.jsonl     a line a measured metric
     classification.jsonl  a line for each time that images were classified by a snapshot
+    warnings.jsonl    a line a failure that training met, and one when it was over
     samples/          grids of the same latents, named by images seen and resolution
     walks/            strips between the same latents, named likewise; one for each snapshot
     checkpoints/      training state
@@ -85,6 +86,10 @@ class RunDirectory:
     @property
     def classifications(self) -> Path:
         return self.root / "classification.jsonl"
+
+    @property
+    def warnings(self) -> Path:
+        return self.root / "warnings.jsonl"
 
     @property
     def tensorboard(self) -> Path:
@@ -168,6 +173,8 @@ class RunDirectory:
 
     def append_classification(self, record: dict[str, Any]) -> None:
         append_jsonl(self.classifications, record)
+    def append_warning(self, record: dict[str, Any]) -> None:
+        append_jsonl(self.warnings, record)
 
     def read_stats(self) -> list[dict[str, Any]]:
         return read_jsonl(self.stats)
@@ -178,6 +185,8 @@ class RunDirectory:
     def read_classifications(self) -> list[dict[str, Any]]:
         """Oldest first."""
         return read_jsonl(self.classifications)
+    def read_warnings(self) -> list[dict[str, Any]]:
+        return read_jsonl(self.warnings)
 
     def read_facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = json.loads(self.facts.read_text(encoding="utf-8"))
@@ -227,6 +236,7 @@ class RunDirectory:
     def rewind(self, images_seen: int) -> None:
         """Forget what was recorded after `images_seen`: a resumed run records it again."""
         for path in (self.stats, self.metrics, self.classifications):
+        for path in (self.stats, self.metrics, self.warnings):
             if path.exists():
                 keep_jsonl(path, lambda record: record["images_seen"] <= images_seen)
         found = (*self.neighbours_pictures(), *self.all_neighbours_facts(), *self.probes())

@@ -25,8 +25,8 @@ COPIES, NEAR, DISTINCT = "copies", "near", "distinct"
 KEPT = 50  # nearest training images of each generated one
 PROBES_EACH = 16  # training images that look for their own nearest, for each generated one
 _SIDE = 64  # px
+STANDOUT = 0.5  # of a copy: distance to the nearest ÷ mean of the KEPT nearest
 _NEARER = 1.0  # % of the training images at most
-_STANDOUT = 0.5
 _BATCH = 64
 
 NumberedDraw = Callable[[int, int], tuple[Tensor, Tensor]]  # (start, count) -> uint8 N3HW, their numbers in the set: N
@@ -113,7 +113,7 @@ def judge(distances: Tensor, real: Tensor) -> Judgement:
     tiny = torch.finfo(distances.dtype).tiny  # a row of zeros are copies of an image that is there many times
     standout = float((distances[:, 0] / distances.mean(dim=1).clamp(min=tiny)).quantile(0.5))
     near = percentile < _NEARER
-    verdict = (COPIES if standout < _STANDOUT else NEAR) if near else DISTINCT
+    verdict = (COPIES if standout < STANDOUT else NEAR) if near else DISTINCT
     percentiles = {str(percent): float(real.quantile(percent / 100)) for percent in (1, 10, 50, 90)}
     return Judgement(verdict, median, len(real), percentile, standout, percentiles)
 

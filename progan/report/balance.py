@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from progan.report.curves import Point, smoothed
-from progan.report.finding import Finding, Limits, unmeasured
+from progan.report.finding import Finding, Limits, Question
 from progan.report.records import Tick
 from progan.report.wording import number
 
@@ -12,7 +12,7 @@ from progan.report.wording import number
 # stays between 0.5 and 1.3.
 LOGISTIC_LOSS = Limits(watch=0.2, bad=0.1)
 GROWN = 1.25  # the generator's loss against that of earlier: from here on the discriminator is leaving it behind
-# Losses of a healthy game change by a small factor in the whole of a training; scores that run away by orders.
+# Losses of a healthy game change by a small factor while it is played at one resolution; those that run away, by orders.
 GROWTH = Limits(watch=10.0, bad=50.0)
 SMALLEST_LEVEL = 1.0  # below it the size of a loss is noise about zero, and no ratio is taken with it
 # Turns of the generator's loss by more than SWING of its level: three whole periods are a pattern, six a habit.
@@ -23,64 +23,81 @@ FEWEST_TO_SWING = 24  # ticks at full fade of one resolution: four a period for 
 RECENT = 0.1  # of all ticks, but not fewer than half of FEWEST
 SMOOTHING = 24  # the moving average reaches over this fraction of the ticks on either side, at least over one
 LOGISTIC, WASSERSTEIN = "logistic", "wasserstein"  # names of the terms in which the players oppose each other
+OVERPOWERING = Question(
+    "discriminator too strong", "Balance of the players", "discriminator's logistic loss, recent median"
+)
+DIVERGENCE = Question("non-convergence", "Growth of the losses", "size of a loss, recent ÷ median of the first half")
+OSCILLATION = Question(
+    "oscillation", "Steadiness of the generator's loss", f"swings by more than {SWING:.0%} of its level"
+)
 
 
 def balance(ticks: Sequence[Tick]) -> list[Finding]:
     """What the losses say; `ticks` in the order of images seen."""
-    return [_overpowering(ticks), _growth(ticks), _oscillation(ticks)]
+    return [_growth(ticks), _overpowering(ticks), _oscillation(ticks)]
 
 
 def _overpowering(ticks: Sequence[Tick]) -> Finding:
-    name, measure = "Balance of the players", "discriminator's logistic loss, recent median"
     losses, answers = _term(ticks, f"discriminator/{LOGISTIC}"), _term(ticks, f"generator/{LOGISTIC}")
     if not losses and _term(ticks, f"discriminator/{WASSERSTEIN}"):
-        return unmeasured(name, measure, "A Wasserstein critic's loss is a distance: no value of it shows a winner.")
+        return OVERPOWERING.unmeasured("A Wasserstein critic's loss is a distance: no value of it shows a winner.")
     if len(losses) < FEWEST or len(answers) < FEWEST:
-        return unmeasured(name, measure, f"It takes {FEWEST} ticks with logistic losses of both players.")
-    value, growth = _level(_recent(losses)), _level(_recent(answers)) / max(_level(_earlier(answers)), 1e-9)
+        return OVERPOWERING.unmeasured(f"It takes {FEWEST} ticks with logistic losses of both players.")
+    value, (behind, answer) = _level(_recent(losses)), _answer(answers)
     state = LOGISTIC_LOSS.judge(value)
-    if state == "bad" and growth < GROWN:
+    if state == "bad" and not behind:
         state = "watch"
     said = f"The discriminator's logistic loss is {number(value)} (1.39: it cannot tell, 0: it is sure)"
-    answer = f"the generator's stands at {number(growth)} times its earlier level"
-    remedy = "" if state == "fine" else ": the generator learns little; strengthen R1 or lower the learning rate"
-    return Finding(name, measure, value, LOGISTIC_LOSS, state, f"{said}, and {answer}{remedy}.")
+    remedy = "" if state == "fine" else ": the generator learns little; lower the discriminator's learning rate"
+    return OVERPOWERING.answer(value, LOGISTIC_LOSS, state, f"{said}, and {answer}{remedy}.")
+
+
+def _answer(losses: Sequence[Point]) -> tuple[bool, str]:
+    """Whether the generator falls behind a discriminator that is sure, and its loss in words."""
+    if _recent(losses)[-1].value < 0:  # the minimax form: the surer the discriminator, the smaller its gradient
+        return True, f"the generator's minimax loss is {number(-_level(_recent(losses)))} (near 0 it has no gradient)"
+    growth = _level(_recent(losses)) / max(_level(_earlier(losses)), 1e-9)
+    return growth >= GROWN, f"the generator's stands at {number(growth)} times its earlier level"
 
 
 def _growth(ticks: Sequence[Tick]) -> Finding:
-    name, measure = "Growth of the losses", "size of a loss, recent ÷ earlier median"
     terms = [f"{player}/{term}" for player in ("discriminator", "generator") for term in (LOGISTIC, WASSERSTEIN)]
-    series = {term: _term(ticks, term) for term in terms}
+    here = [tick for tick in ticks if tick.resolution == ticks[-1].resolution]
+    series = {term: _term(here, term) for term in terms}
     ratios = {term: _growth_of(points) for term, points in series.items() if len(points) >= FEWEST}
     if not ratios:
-        return unmeasured(name, measure, f"It takes {FEWEST} ticks with losses of the players against each other.")
+        return DIVERGENCE.unmeasured(
+            f"It takes {FEWEST} ticks of one resolution with a logistic or a wasserstein loss."
+        )
     worst = max(ratios, key=lambda term: ratios[term])
     state = GROWTH.judge(ratios[worst])
     sentence = (
         "No loss has left its earlier size."
         if state == "fine"
-        else f"{worst} has grown to {number(ratios[worst])} times its earlier size: the game does not converge."
+        else f"{worst} has grown to {number(ratios[worst])} times its earlier size: the game does not converge; "
+        "lower the learning rates, or strengthen the penalty."
     )
-    return Finding(name, measure, ratios[worst], GROWTH, state, sentence)
+    return DIVERGENCE.answer(ratios[worst], GROWTH, state, sentence)
 
 
 def _growth_of(points: Sequence[Point]) -> float:
-    return _level(_recent(points)) / max(_level(_earlier(points)), SMALLEST_LEVEL)
+    return _level(_recent(points)) / max(_level(points[: len(points) // 2]), SMALLEST_LEVEL)
 
 
 def _oscillation(ticks: Sequence[Tick]) -> Finding:
-    name, measure = "Steadiness of the generator's loss", f"swings by more than {SWING:.0%} of its level"
     here = [tick for tick in ticks if tick.resolution == ticks[-1].resolution and not tick.fading]
     points = next((found for term in (LOGISTIC, WASSERSTEIN) if (found := _term(here, f"generator/{term}"))), [])
+    if here and not points:
+        return OSCILLATION.unmeasured("The generator has neither a logistic nor a wasserstein loss.")
     if len(points) < FEWEST_TO_SWING:
         least = f"It takes {FEWEST_TO_SWING} ticks at full fade of the last resolution; there are {len(points)}."
-        return unmeasured(name, measure, least)
+        return OSCILLATION.unmeasured(least)
     trend = smoothed(points, max(1, len(points) // SMOOTHING))
     value = swings([point.value for point in trend], SWING * max(_level(points), SMALLEST_LEVEL))
     state = SWINGS.judge(value)
     sentence = f"At {points[-1].resolution} px the generator's loss swung {value} times by more than half of its level"
     remedy = "" if state == "fine" else ": the players chase each other; lower the learning rates"
-    return Finding(name, measure, value, SWINGS, state, f"{sentence}{remedy}.")
+    return OSCILLATION.answer(value, SWINGS, state, f"{sentence}{remedy}.")
 
 
 def swings(values: Sequence[float], size: float) -> int:

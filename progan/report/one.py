@@ -38,6 +38,7 @@ def _content(account: Account) -> dict[str, Any]:
         "account": account,
         "record": record,
         "state": tables.state_rows(record),
+        "warnings": tables.warning_rows(record.notices),
         "latest": whole_grid(record.samples[-1], LATEST_WIDTH) if record.samples else None,
         "evolution": _evolution(record),
         "walk": whole_grid(record.walk, LATEST_WIDTH) if record.walk else None,
@@ -88,6 +89,8 @@ def _classification(record: RunRecord) -> tuple[str, tables.Rows] | None:
     """What is said of the last, and its table; None of a run whose discriminator was not asked."""
     found = record.classification
     return None if found is None else (tables.classification_facts(found), tables.classification_rows(found))
+
+
 def _probes(record: RunRecord) -> dict[str, Any] | None:
     """Both tables, head and rows, and what they are of."""
     found = record.probes

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -79,6 +79,16 @@ class Classification(_Record):
     provenance: dict[str, Any] = {}
 
 
+class Notice(_Record):
+    """One line of warnings.jsonl: what the watch found to have become bad, or to be fine again."""
+
+    images_seen: int
+    finding: str  # its name
+    failure: str  # what it is called where it is bad
+    state: Literal["bad", "fine"]
+    sentence: str
+
+
 class PhaseFact(_Record):
     """One row of the phase table of facts.json."""
 
@@ -138,6 +148,7 @@ class RunRecord:
     phases: list[PhaseFact]
     ticks: list[Tick]  # in the order of images seen
     measurements: list[Measurement]  # as recorded, but the last where one was measured twice
+    notices: list[Notice]  # of the watch, oldest first
     samples: list[Sample]  # oldest first
     status: Status | None  # None of a run that wrote none
     walk: Sample | None  # the newest strip of interpolations
@@ -175,6 +186,7 @@ def read_run(run: RunDirectory) -> RunRecord:
         phases=_validate(run.facts, list[PhaseFact], facts.get("phases", [])),
         ticks=sorted(ticks, key=lambda tick: tick.images_seen),
         measurements=_latest(measurements),
+        notices=_validate(run.warnings, list[Notice], _read(run.warnings, run.read_warnings)),
         samples=_named(run.samples()),
         status=_validate(run.status, Status, _read(run.status, run.read_status)) if run.status.exists() else None,
         walk=next(iter(_named(run.walks())[-1:]), None),

@@ -31,8 +31,10 @@ def summary(account: Account) -> dict[str, Any]:
                 last, best, untrained (each a measurement or null), floor, last_to_floor, untrained_to_last, slip,
                 series (the comparable trained measurements), set_aside (how many were not comparable)
                 a measurement: value, interval ([low, high], 95 %, or null), images_seen, resolution, floor, provenance
-    diagnosis   verdict, findings: a list of name, measure (what the value is), value, threshold (from which on it is
-                watched), bad_threshold, state ("fine", "watch", "bad", "not measured"), sentence
+    diagnosis   verdict, failures (what is bad, causes first), findings: a list of failure (what is looked for), name,
+                measure (what the value is), value, threshold (from which on it is watched), bad_threshold,
+                state ("fine", "watch", "bad", "not measured"), sentence; warnings: what the watch said in training, a
+                list of images_seen, finding (its name), failure, state ("bad", or "fine" where it was over), sentence
     classification  the last line of classification.jsonl as far as the page shows it, or null
     speed       a list, smallest resolution first: resolution, images, batches, images_per_second (median), outside
                 (share of the time not training), memory_mb (peak), seconds
@@ -50,11 +52,8 @@ def summary(account: Account) -> dict[str, Any]:
         "notes": account.notes,
         "state": _state(record),
         "headlines": [_headline(one) for one in account.headlines],
-        "diagnosis": {
-            "verdict": account.diagnosis.verdict,
-            "findings": [_finding(one) for one in account.diagnosis.findings],
-        },
         "classification": record.classification.model_dump() if record.classification else None,
+        "diagnosis": diagnosis(account),
         "speed": [_speed(one) for one in account.speeds],
         "phases": [phase.model_dump() for phase in record.phases],
         "settings": yaml.safe_load(record.settings),
@@ -63,6 +62,16 @@ def summary(account: Account) -> dict[str, Any]:
     }
     plain_content: dict[str, Any] = plain(content)
     return plain_content
+
+
+def diagnosis(account: Account) -> dict[str, Any]:
+    """The part of that name in `summary`."""
+    return {
+        "verdict": account.diagnosis.verdict,
+        "failures": list(account.diagnosis.failures),
+        "findings": [_finding(one) for one in account.diagnosis.findings],
+        "warnings": [notice.model_dump() for notice in account.record.notices],
+    }
 
 
 def measured(one: Measurement | None) -> dict[str, Any] | None:
@@ -116,6 +125,7 @@ def _headline(one: Headline) -> dict[str, Any]:
 
 def _finding(one: Finding) -> dict[str, Any]:
     return {
+        "failure": one.failure,
         "name": one.name,
         "measure": one.measure,
         "value": one.value,

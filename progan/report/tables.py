@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from progan.report.records import Classification, Measurement, PhaseFact, RunRecord
+from progan.report.records import Classification, Measurement, Notice, PhaseFact, RunRecord
 from progan.report.speed import Speed
 from progan.report.wording import NOTHING, count, duration, kimg, memory, number, percent, short_hash
 
@@ -68,6 +68,14 @@ def classification_facts(found: Classification) -> str:
         f"{f' of {data}' if data else ''}: {count(found.errors)} of {count(found.answers)} answers are wrong, "
         f"{percent(found.accuracy)} right."
     )
+
+
+def warning_rows(notices: Iterable[Notice]) -> Rows:
+    """When, and what the watch said."""
+    return [
+        (f"{kimg(one.images_seen)} kimg", f"{'Begun' if one.state == 'bad' else 'Over'}: {one.failure}. {one.sentence}")
+        for one in notices
+    ]
 
 
 def phase_rows(record: RunRecord) -> Rows:

@@ -106,7 +106,7 @@ def test_a_collapse_of_variety_is_seen(
         records = [measurement(metric, value, 1000, 8) | {"floor": floor}]
         diagnosis = _diagnosed(tmp_path / str(index), measured=records)
         assert _found(diagnosis, name).state == state
-        assert diagnosis.verdict.startswith("Something is wrong.") == (state == "bad")
+        assert diagnosis.verdict.startswith("Something is wrong") == (state == "bad")
 
 
 def test_the_variety_of_an_untrained_generator_is_not_judged(tmp_path: Path) -> None:
