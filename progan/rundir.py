@@ -173,6 +173,7 @@ class RunDirectory:
 
     def append_classification(self, record: dict[str, Any]) -> None:
         append_jsonl(self.classifications, record)
+
     def append_warning(self, record: dict[str, Any]) -> None:
         append_jsonl(self.warnings, record)
 
@@ -185,6 +186,7 @@ class RunDirectory:
     def read_classifications(self) -> list[dict[str, Any]]:
         """Oldest first."""
         return read_jsonl(self.classifications)
+
     def read_warnings(self) -> list[dict[str, Any]]:
         return read_jsonl(self.warnings)
 
@@ -235,8 +237,7 @@ class RunDirectory:
 
     def rewind(self, images_seen: int) -> None:
         """Forget what was recorded after `images_seen`: a resumed run records it again."""
-        for path in (self.stats, self.metrics, self.classifications):
-        for path in (self.stats, self.metrics, self.warnings):
+        for path in (self.stats, self.metrics, self.classifications, self.warnings):
             if path.exists():
                 keep_jsonl(path, lambda record: record["images_seen"] <= images_seen)
         found = (*self.neighbours_pictures(), *self.all_neighbours_facts(), *self.probes())
