@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from progan.networks.channels import look, paint
 from progan.networks.conditioning import with_labels
 from progan.networks.head import Head
+from progan.networks.reference import Reference
 from progan.types import Verdict
 
 KERNEL = 5  # pixels
@@ -24,7 +25,7 @@ class Level(NamedTuple):
 
 
 def fits(before: int, after: int) -> bool:
-    """Whether a transposed convolution leads from a side of `before` px to `after`: the same, double, or one less."""
+    """Whether one transposed convolution leads from `before` px to `after`: the same, or double, or one less."""
     return after in (before, 2 * before - 1, 2 * before)
 
 
@@ -50,10 +51,12 @@ class DcganGenerator(nn.Module):
         channels: int = 3,  # 1: grey
         num_classes: int = 0,
         norm: Norm = nn.BatchNorm2d,
+        reference: Reference | None = None,  # latents, where norms refer to some; None: they do not
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
         self.num_classes = num_classes
+        self.reference = reference
         self.first = levels[0]
         self.dense = nn.Linear(latent_dim + num_classes, self.first.maps * self.first.size**2)
         chain = [*levels, Level(resolution, channels)]
@@ -61,10 +64,14 @@ class DcganGenerator(nn.Module):
         self.layers = nn.ModuleList(_enlarging(before, after) for before, after in itertools.pairwise(chain))
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        if self.reference is not None:
+            latents, labels = self.reference.join(latents, labels)
         x = self.dense(with_labels(latents, labels, self.num_classes))
         x = x.unflatten(1, (self.first.maps, self.first.size, self.first.size))
         for norm, layer in zip(self.norms, self.layers, strict=True):
             x = layer(F.relu(norm(x)))
+        if self.reference is not None:
+            x = self.reference.leave(x)
         return paint(F.tanh(x))
 
 
@@ -82,8 +89,10 @@ class DcganDiscriminator(nn.Module):
         num_classes: int = 0,  # whose label it is given, as one constant map each beside the image
         norm: Norm = nn.BatchNorm2d,
         head: Callable[[int], nn.Module] = Head,  # features -> what makes a Verdict of NF
+        reference: Reference | None = None,  # images, where norms refer to some; None: they do not
     ) -> None:
         super().__init__()
+        self.reference = reference
         self.channels = channels
         self.num_classes = num_classes
         chain = [channels + num_classes, *maps]
@@ -96,8 +105,12 @@ class DcganDiscriminator(nn.Module):
         self.head = head(maps[-1] * side**2)
 
     def forward(self, images: Tensor, labels: Tensor) -> Verdict:
+        if self.reference is not None:
+            images, labels = self.reference.join(images, labels)
         x = with_labels(look(images, self.channels), labels, self.num_classes)
         for layer, norm in zip(self.layers, self.norms, strict=True):
             x = F.leaky_relu(norm(layer(x)), 0.2)
+        if self.reference is not None:
+            x = self.reference.leave(x)  # before the head: it may compare the samples of a batch
         verdict: Verdict = self.head(x.flatten(1))
         return verdict

@@ -18,3 +18,38 @@ class PixelNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         power = at_least_fp32(x).square().mean(dim=1, keepdim=True)
         return x * torch.rsqrt(power + 1e-8).to(x.dtype)
+
+
+class VirtualBatchNorm(nn.Module):
+    """Of NCHW the first `reference` samples are normalised together, each other with them (arXiv 1606.03498, 3.5).
+
+    Mean and variance of a map are taken over the reference batch; those for another sample over both, the reference
+    counting R / (R + 1) and the sample itself 1 / (R + 1), in fp32 at any precision of x. So no sample depends on
+    another but those of the reference, in training mode as in evaluation mode. Then a learned scale and shift.
+    """
+
+    def __init__(self, maps: int, reference: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.reference = reference
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(maps))
+        self.bias = nn.Parameter(torch.zeros(maps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        exact = at_least_fp32(x)
+        mean, variance = self._moments(exact)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        shift = self.bias - mean * scale
+        return (exact * scale[:, :, None, None] + shift[:, :, None, None]).to(x.dtype)
+
+    def _moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What each sample is normalised by: mean and variance, NC each."""
+        others = x[self.reference :]
+        variance, mean = torch.var_mean(x[: self.reference], dim=(0, 2, 3), correction=0)
+        own_variance, own_mean = torch.var_mean(others, dim=(2, 3), correction=0)
+        share = 1 / (self.reference + 1)
+        between = share * (1 - share) * (own_mean - mean).square()  # the variance of a mixture has this beside its own
+        variances = torch.lerp(variance.expand_as(own_variance), own_variance, share) + between
+        means = torch.lerp(mean.expand_as(own_mean), own_mean, share)
+        rows = (self.reference, -1)
+        return torch.cat([mean.expand(rows), means]), torch.cat([variance.expand(rows), variances])

@@ -35,7 +35,9 @@ def build(config: AcganConfig, data: DataSpec, resolution: int) -> System:
     """LabelsMissing for unlabelled data. ConfigError where the networks do not fit the resolution."""
     require_labels(data, config.name)
     labels = data.num_classes
-    pair = config.networks.build(Shape(resolution, config.latent_dim, given_generator=labels, classes=labels))
+    pair = config.networks.build(
+        Shape(resolution, config.latent_dim, given_generator=labels, classes=labels, latents=config.latents)
+    )
     on_fake = Weighted("label_fake", FakeLabel(), config.label_fake_weight)
     return System(
         **pair._asdict(),

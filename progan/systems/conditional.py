@@ -35,7 +35,9 @@ def build(config: ConditionalConfig, data: DataSpec, resolution: int) -> System:
     """LabelsMissing for unlabelled data. ConfigError where the networks do not fit the resolution."""
     require_labels(data, config.name)
     given = data.num_classes
-    pair = config.networks.build(Shape(resolution, config.latent_dim, given_generator=given, given_discriminator=given))
+    pair = config.networks.build(
+        Shape(resolution, config.latent_dim, given_generator=given, given_discriminator=given, latents=config.latents)
+    )
     return System(
         **pair._asdict(),
         objectives={

@@ -4,18 +4,20 @@ import itertools
 from functools import partial
 from typing import Annotated, Literal
 
+import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from progan.config import Settings
-from progan.networks.dcgan import DcganDiscriminator, DcganGenerator, Level, fits
+from progan.networks.dcgan import DcganDiscriminator, DcganGenerator, Level, Norm, fits
 from progan.networks.head import Head
 from progan.networks.initial import draw_truncated_normal
+from progan.networks.reference import Reference
+from progan.nn.norm import VirtualBatchNorm
 from progan.systems.pair import Pair, Shape
 from progan.types import ConfigError
 
 Count = Annotated[int, Field(ge=1)]
-NORMS = {"batch": nn.BatchNorm2d, "none": nn.Identity}
 
 
 class ConvolutionalNetworks(Settings):
@@ -26,26 +28,58 @@ class ConvolutionalNetworks(Settings):
     # Pixels and feature maps of the dense layer, then of each transposed convolution but the last, which paints.
     generator: tuple[tuple[Count, Count], ...] = ((2, 512), (4, 256), (7, 128), (14, 64))
     discriminator: tuple[Count, ...] = (16, 32, 64, 128)  # feature maps of each convolution
-    norm: Literal["batch", "none"] = "batch"
+    norm: Literal["batch", "virtual", "none"] = "batch"
+    reference: Count = 64  # images of the reference batch of virtual batch norm: the first real ones, and latents
+    minibatch_kernels: tuple[Count, Count] | None = None  # number and size of D's, as (100, 5); null: none
     deviation: Annotated[float, Field(gt=0)] = 0.02  # of the first weights, a truncated normal
     bias: float = 0.1  # the first biases
 
     def build(self, shape: Shape) -> Pair:
-        """Weights are drawn from torch's global generator. ConfigError where the sizes do not lead to the resolution."""
+        """Weights are drawn from torch's global generator. ConfigError where sizes do not lead to the resolution."""
         self._require_a_way(shape.resolution)
-        common = {"channels": self.channels, "norm": NORMS[self.norm]}
-        levels = [Level(*level) for level in self.generator]
-        head = partial(Head, classes=shape.classes, from_classes=shape.from_classes)
-        generator = DcganGenerator(
-            shape.resolution, shape.latent_dim, levels, num_classes=shape.given_generator, **common
-        )
-        discriminator = DcganDiscriminator(
-            shape.resolution, self.discriminator, num_classes=shape.given_discriminator, head=head, **common
-        )
+        generator, discriminator = self._generator(shape), self._discriminator(shape)
         for network in (generator, discriminator):
             draw_truncated_normal(network, self.deviation, self.bias)
-        normalises = self.norm == "batch"
-        return Pair(generator, discriminator, joint=not normalises, indivisible=normalises)
+        mixes = self.norm == "batch" or self.minibatch_kernels is not None
+        calibrate = None if discriminator.reference is None else partial(self._keep, discriminator.reference)
+        return Pair(generator, discriminator, joint=not mixes, indivisible=mixes, calibrate=calibrate)
+
+    def _generator(self, shape: Shape) -> DcganGenerator:
+        return DcganGenerator(
+            shape.resolution,
+            shape.latent_dim,
+            [Level(*level) for level in self.generator],
+            self.channels,
+            shape.given_generator,
+            self._norm(),
+            Reference(_latents(self.reference, shape)) if self.norm == "virtual" else None,
+        )
+
+    def _discriminator(self, shape: Shape) -> DcganDiscriminator:
+        return DcganDiscriminator(
+            shape.resolution,
+            self.discriminator,
+            self.channels,
+            shape.given_discriminator,
+            self._norm(),
+            partial(Head, classes=shape.classes, from_classes=shape.from_classes, kernels=self.minibatch_kernels),
+            Reference(torch.zeros(self.reference, 3, *2 * [shape.resolution])) if self.norm == "virtual" else None,
+        )
+
+    def _norm(self) -> Norm:
+        norms: dict[str, Norm] = {
+            "batch": nn.BatchNorm2d,
+            "virtual": partial(VirtualBatchNorm, reference=self.reference),
+            "none": nn.Identity,
+        }
+        return norms[self.norm]
+
+    def _keep(self, reference: Reference, images: Tensor) -> None:
+        """The first real images as the discriminator's reference batch. ConfigError where they are too few."""
+        if len(images) < self.reference:
+            rule = f"{self.reference} images are more than a batch of {len(images)}"
+            raise ConfigError(f"system.networks.reference: {rule}; lower it, or raise schedule.batch")
+        reference.rows.copy_(images[: self.reference])
 
     def _require_a_way(self, resolution: int) -> None:
         sizes = [size for size, _ in self.generator] + [resolution]
@@ -53,3 +87,10 @@ class ConvolutionalNetworks(Settings):
             if not fits(before, after):
                 rule = f"a layer keeps {before} px, doubles them or gives one less, not {after} px"
                 raise ConfigError(f"system.networks.generator: {rule}; add a size between, or change it")
+
+
+def _latents(count: int, shape: Shape) -> Tensor:
+    """From torch's global generator."""
+    if shape.latents == "uniform":
+        return torch.rand(count, shape.latent_dim) * 2 - 1
+    return torch.randn(count, shape.latent_dim)

@@ -72,6 +72,7 @@ class DenseNetworks(Settings):
     discriminator_layers: DiscriminatorLayers = DiscriminatorLayers()
     deviation: Deviation | None = 0.01  # of the first weights, a truncated normal; null: a normal, sqrt(2 / inputs)
     bias: float = 0.1  # the first biases
+    minibatch_kernels: tuple[Units, Units] | None = None  # number and size of D's, as (100, 5); null: none
 
     def build(self, shape: Shape) -> Pair:
         """Weights are drawn from torch's global generator. ConfigError where the latent is too small for its noise."""
@@ -85,7 +86,9 @@ class DenseNetworks(Settings):
             normalise_weights(discriminator.hidden, learn_lengths=False)
             normalise_weights(discriminator.head)
             calibrate = partial(_standardise, discriminator)
-        return Pair(generator, discriminator, indivisible=self.generator_layers.batch_norm, calibrate=calibrate)
+        compares = self.minibatch_kernels is not None
+        indivisible = compares or self.generator_layers.batch_norm
+        return Pair(generator, discriminator, joint=not compares, indivisible=indivisible, calibrate=calibrate)
 
     def _generator(self, shape: Shape) -> MlpGenerator:
         layers = self.generator_layers
@@ -105,7 +108,7 @@ class DenseNetworks(Settings):
 
     def _discriminator(self, shape: Shape) -> MlpDiscriminator:
         layers = self.discriminator_layers
-        head = partial(Head, classes=shape.classes, from_classes=shape.from_classes)
+        head = partial(Head, classes=shape.classes, from_classes=shape.from_classes, kernels=self.minibatch_kernels)
         return MlpDiscriminator(
             shape.resolution,
             self.discriminator,

@@ -1,7 +1,7 @@
 """A generator and a discriminator made for each other: what the systems that do not grow are built of."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
@@ -25,3 +25,4 @@ class Shape(NamedTuple):
     given_discriminator: int = 0
     classes: int = 0  # classes the discriminator tells apart
     from_classes: bool = False  # its score is made of the class logits; see `Head`
+    latents: Literal["normal", "uniform"] = "normal"  # what they are drawn from

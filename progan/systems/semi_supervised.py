@@ -35,7 +35,9 @@ class SemiSupervisedConfig(Settings):
 def build(config: SemiSupervisedConfig, data: DataSpec, resolution: int) -> System:
     """The generator knows no classes. ConfigError for data without one class an image, or of an unfit size."""
     _require_one_class_an_image(data)
-    pair = config.networks.build(Shape(resolution, config.latent_dim, classes=data.num_classes, from_classes=True))
+    pair = config.networks.build(
+        Shape(resolution, config.latent_dim, classes=data.num_classes, from_classes=True, latents=config.latents)
+    )
     # Class K + 1, the generated, has the logit 0: not to be of it has the probability sigmoid(logsumexp), D's score.
     judging = [
         Weighted("supervised", Supervised(), config.supervised_weight),
