@@ -4,10 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from progan.metrics import parzen
+from progan.metrics import MetricSpec, parzen
+from progan.metrics.evaluator import Evaluator
+from progan.metrics.features import FeatureNetwork
 from progan.metrics.gathering import Outcome, feed
 from progan.metrics.parzen import SIGMAS, ParzenWindow, log_likelihoods
+from progan.metrics.real_side import RealSet
 from progan.random import generator
+from progan.types import DataError
 
 FAMILY = ParzenWindow(torch.device("cpu"))
 
@@ -101,3 +105,17 @@ def test_grey_is_a_matter_of_every_real_image_and_colour_of_generated_ones_is_av
 def test_large_images_are_reduced_to_32_px() -> None:
     real, fake = drawn(20, side=64), drawn(20, side=64, seed=1)
     assert compared(real, fake).details["dimensions"] == 3 * 32**2
+
+
+def no_network() -> FeatureNetwork:
+    raise DataError("no network is needed")
+
+
+def test_the_floor_is_the_likelihood_of_real_images_under_windows_around_others() -> None:
+    real, fake = drawn(60, side=8), drawn(30, side=8, seed=1) // 2
+    real_set = RealSet(lambda resolution, start, count: real[start : start + count], len(real), "abc")
+    measuring = Evaluator([MetricSpec("parzen", 30, "parzen30")], real_set, 0, "cpu", no_network)
+    (record,) = measuring.measure([lambda start, count: fake[start : start + count]], 8)
+    assert record["value"] == compared(real[:30], fake).value
+    assert record["floor"] == compared(real[:30], real[30:]).value
+    assert record["provenance"]["details"]["floor_standard_error"] > 0
