@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(draws.integers(least, most, (SIDE, SIDE, 3), np.uint8)).save(path)
     for name, label in (("set", "folder"), ("unlabelled", None)):
         prepare(open_source(str(folder / "pictures"), SourceOptions(label=label)), folder / name, PrepareOptions(SIDE))
-    faces = open_source("synthetic", SourceOptions(resolution=16, limit=20, label="Bald"))
+    faces = open_source("synthetic", SourceOptions(resolution=16, limit=22, label="Bald"))
     prepare(faces, folder / "faces", PrepareOptions(16, workers=1))
     return folder
 
@@ -143,8 +143,10 @@ def test_a_snapshot_outside_a_run_is_scored_too(run: RunDirectory, folder: Path,
     assert list(tmp_path.iterdir()) == [alone]
 
 
-def test_progan_s_label_head_answers_for_several_labels_or_one(folder: Path, tmp_path: Path) -> None:
-    """Progan's discriminator looks at groups, of which the last is not whole."""
+def test_progan_s_label_head_is_asked_in_whole_groups(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """22 images, of which its minibatch statistic takes four together."""
     tree = {
         "data": {"path": str(folder / "faces")},
         "system": {"latent_dim": 8, "maps_base": 64, "maps_max": 8},
@@ -152,6 +154,7 @@ def test_progan_s_label_head_answers_for_several_labels_or_one(folder: Path, tmp
     }
     _save_untrained(tree, folder / "faces", tmp_path / "faces.safetensors")
     assert _progan("classify", tmp_path / "faces.safetensors", "--data", folder / "faces") == 0
+    assert "of 22 answers wrong" in capsys.readouterr().out
 
 
 def _save_untrained(tree: dict[str, Any], data: Path, out: Path) -> None:
