@@ -1,0 +1,114 @@
+"""Images with several labels each on their way from the painter to the report, and systems that need labels."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from pipelines.__main__ import main
+from progan.rundir import RunDirectory
+
+ROOT = Path(__file__).parents[2]
+SIDE = 8  # pixels
+NETWORKS = {"name": "convolutional", "generator": [[2, 16], [4, 8]], "discriminator": [8, 16]}
+TREES: dict[str, dict[str, Any]] = {
+    "progan": {
+        "system": {"latent_dim": 8, "maps_base": 64, "maps_max": 8, "label_real_weight": 2},
+        "schedule": {"resolution": SIDE, "stable_kimg": 0.064, "fade_kimg": 0.064, "batch": {4: 16, 8: 16}},
+    },
+    "acgan": {
+        "system": {"name": "acgan", "networks": NETWORKS},
+        "schedule": {"name": "constant", "resolution": SIDE, "batch": 16, "total_kimg": 0.192},
+    },
+    "conditional": {
+        "system": {"name": "conditional", "networks": NETWORKS},
+        "schedule": {"name": "constant", "resolution": SIDE, "batch": 16, "total_kimg": 0.192},
+    },
+}
+LABEL_TERMS = {
+    "progan": {"discriminator/label_real", "discriminator/label_fake", "generator/label_fake"},
+    "acgan": {"discriminator/label_real", "discriminator/label_fake", "generator/label_fake"},
+    "conditional": set(),
+}
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def _progan(*arguments: object) -> int:
+    """The exit code of the command."""
+    with pytest.raises(SystemExit) as ended:
+        main([*map(str, arguments)])
+    return int(ended.value.code or 0)
+
+
+def _config(folder: Path, system: str, data: Path) -> Path:
+    path = folder / f"{system}.yaml"
+    rest = {"data": {"path": str(data)}, "evaluation": {"metrics": ["energy1k"], "in_training": False}}
+    path.write_text(yaml.safe_dump(TREES[system] | rest))
+    return path
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("labelled") / "faces"
+    size = ("--resolution", SIDE, "--limit", 1000, "--workers", 1)
+    assert _progan("prepare", "synthetic", "--out", out, *size, "--label", "Dark_Skin,Long_Hair") == 0
+    return out
+
+
+@pytest.fixture(scope="module", params=list(TREES))
+def run(request: pytest.FixtureRequest, faces: Path) -> RunDirectory:
+    """Trained in a process of its own, which changes how signals are met."""
+    config = _config(faces.parent, request.param, faces)
+    directory = faces.parent / f"{request.param}-run"
+    command = [sys.executable, "-m", "pipelines", "train", str(config), "--run", str(directory)]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return RunDirectory(directory)
+
+
+def test_a_run_on_several_labels_goes_through_all_stages(run: RunDirectory, tmp_path: Path) -> None:
+    system = run.root.name.removesuffix("-run")
+    losses = {name for record in run.read_stats() for name in record["losses"]}
+    assert {name for name in losses if "label" in name} == LABEL_TERMS[system]
+    assert _progan("sample", run.root, "--out", tmp_path / "samples.png", "--count", 4, "--columns", 2) == 0
+    assert Image.open(tmp_path / "samples.png").size == (2 * SIDE, 2 * SIDE)
+    assert _progan("walk", run.root, "--out", tmp_path / "walk.png", "--kind", "classes", "--anchors", 2) == 0
+    shown = np.asarray(Image.open(tmp_path / "walk.png")).reshape(2, SIDE, 3, SIDE, 3).swapaxes(1, 2)
+    assert len({cell.tobytes() for cell in shown.reshape(6, -1)}) == 6  # each latent with none, and with each label
+    assert _progan("evaluate", run.root) == 0
+    assert [record["metric"] for record in run.read_metrics()] == ["energy1k"]
+    assert _progan("report", run.root) == 0
+    assert run.read_facts()["data"]["classes"] == ["Dark_Skin", "Long_Hair"]
+    assert "energy1k" in (run.root / "report.md").read_text()
+
+
+@pytest.mark.parametrize("system", ["acgan", "conditional"])
+def test_a_dry_run_before_the_set_is_prepared_says_that_sizes_depend_on_its_labels(
+    system: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = _config(tmp_path, system, tmp_path / "absent")
+    assert _progan("train", config, "--dry-run") == 0
+    output = capsys.readouterr().out
+    line = f"{tmp_path / 'absent'} is not prepared yet: the sizes of the networks depend on its labels"
+    assert output.splitlines()[0] == line
+    assert "learning rate" in output
+    assert "parameters" not in output
+
+
+def test_a_set_without_labels_is_refused_in_one_line(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = tmp_path / "plain"
+    assert _progan("prepare", "synthetic", "--out", plain, "--resolution", SIDE, "--limit", 4, "--workers", 1) == 0
+    capsys.readouterr()
+    assert _progan("train", _config(tmp_path, "acgan", plain), "--dry-run") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: data.path: its images have no labels, which acgan is given; prepare the set with")
+    assert error.count("\n") == 1
