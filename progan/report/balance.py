@@ -15,18 +15,18 @@ GROWN = 1.25  # the generator's loss against that of earlier: from here on the d
 # Losses of a healthy game change by a small factor while it is played at one resolution; those that run away, by orders.
 GROWTH = Limits(watch=10.0, bad=50.0)
 SMALLEST_LEVEL = 1.0  # below it the size of a loss is noise about zero, and no ratio is taken with it
-# Turns of the generator's loss by more than SWING of its level: three whole periods are a pattern, six a habit.
-SWINGS = Limits(watch=6.0, bad=12.0)
+# Turns of the generator's loss by more than SWING of its level, in the ticks looked at.
+SWINGS = Limits(watch=5.0, bad=8.0)
 SWING = 0.5
 FEWEST = 6  # ticks for a statement about levels
-FEWEST_TO_SWING = 24  # ticks at full fade of one resolution: four a period for the watched number of swings
+FEWEST_TO_SWING = 24  # ticks at full fade of one resolution
+LOOKED_AT = 128  # of these, the last ones: a long run is not blamed for what is over
 RECENT = 0.1  # of all ticks, but not fewer than half of FEWEST
-SMOOTHING = 24  # the moving average reaches over this fraction of the ticks on either side, at least over one
 LOGISTIC, WASSERSTEIN = "logistic", "wasserstein"  # names of the terms in which the players oppose each other
 OVERPOWERING = Question(
     "discriminator too strong", "Balance of the players", "discriminator's logistic loss, recent median"
 )
-DIVERGENCE = Question("non-convergence", "Growth of the losses", "size of a loss, recent ÷ median of the first half")
+DIVERGENCE = Question("non-convergence", "Growth of the losses", "size of a loss, recent ÷ what it should be")
 OSCILLATION = Question(
     "oscillation", "Steadiness of the generator's loss", f"swings by more than {SWING:.0%} of its level"
 )
@@ -64,7 +64,7 @@ def _growth(ticks: Sequence[Tick]) -> Finding:
     terms = [f"{player}/{term}" for player in ("discriminator", "generator") for term in (LOGISTIC, WASSERSTEIN)]
     here = [tick for tick in ticks if tick.resolution == ticks[-1].resolution]
     series = {term: _term(here, term) for term in terms}
-    ratios = {term: _growth_of(points) for term, points in series.items() if len(points) >= FEWEST}
+    ratios = {term: _growth_of(term, points) for term, points in series.items() if len(points) >= FEWEST}
     if not ratios:
         return DIVERGENCE.unmeasured(
             f"It takes {FEWEST} ticks of one resolution with a logistic or a wasserstein loss."
@@ -72,16 +72,18 @@ def _growth(ticks: Sequence[Tick]) -> Finding:
     worst = max(ratios, key=lambda term: ratios[term])
     state = GROWTH.judge(ratios[worst])
     sentence = (
-        "No loss has left its earlier size."
+        "No loss has left the size that it should have."
         if state == "fine"
-        else f"{worst} has grown to {number(ratios[worst])} times its earlier size: the game does not converge; "
+        else f"{worst} has grown to {number(ratios[worst])} times the size that it should have: the game does not converge; "
         "lower the learning rates, or strengthen the penalty."
     )
     return DIVERGENCE.answer(ratios[worst], GROWTH, state, sentence)
 
 
-def _growth_of(points: Sequence[Point]) -> float:
-    return _level(_recent(points)) / max(_level(points[: len(points) // 2]), SMALLEST_LEVEL)
+def _growth_of(term: str, points: Sequence[Point]) -> float:
+    """Logistic losses of an even game are near 1; a critic's have no size of their own but that of the first half."""
+    first = 0.0 if term.endswith(LOGISTIC) else _level(points[: len(points) // 2])
+    return _level(_recent(points)) / max(first, SMALLEST_LEVEL)
 
 
 def _oscillation(ticks: Sequence[Tick]) -> Finding:
@@ -92,12 +94,13 @@ def _oscillation(ticks: Sequence[Tick]) -> Finding:
     if len(points) < FEWEST_TO_SWING:
         least = f"It takes {FEWEST_TO_SWING} ticks at full fade of the last resolution; there are {len(points)}."
         return OSCILLATION.unmeasured(least)
-    trend = smoothed(points, max(1, len(points) // SMOOTHING))
+    points = points[-LOOKED_AT:]
+    trend = smoothed(points, 1)  # a tick is a mean already; swings of two or three ticks are noise
     value = swings([point.value for point in trend], SWING * max(_level(points), SMALLEST_LEVEL))
     state = SWINGS.judge(value)
-    sentence = f"At {points[-1].resolution} px the generator's loss swung {value} times by more than half of its level"
+    swung = f"In the last {len(points)} ticks the generator's loss swung {value} times by more than half of its level"
     remedy = "" if state == "fine" else ": the players chase each other; lower the learning rates"
-    return OSCILLATION.answer(value, SWINGS, state, f"{sentence}{remedy}.")
+    return OSCILLATION.answer(value, SWINGS, state, f"{swung}{remedy}.")
 
 
 def swings(values: Sequence[float], size: float) -> int:

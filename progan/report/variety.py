@@ -9,7 +9,7 @@ from progan.report.wording import number
 
 # The spread of generated images over that of real ones: 1 where they vary alike. A generator that trades variety for
 # quality loses a fifth; one that draws the same few images over and over, most of it.
-SPREAD = Limits(watch=0.7, bad=0.4)
+SPREAD = Limits(watch=0.5, bad=0.3)
 # How far MS-SSIM has come from that of real pairs (0) to that of equal images (1). In the middle of a healthy training
 # it reaches 0.2, since what is not yet drawn cannot differ.
 SIMILARITY = Limits(watch=0.25, bad=0.5)

@@ -94,7 +94,7 @@ def test_a_run_of_settings_alone_has_nothing_measured(tmp_path: Path) -> None:
     ("name", "metric", "values"),
     [
         # value, floor -> state
-        ("Variety by spread", "spread10k", {(0.95, 1.0): "fine", (0.6, 1.0): "watch", (0.3, 1.0): "bad"}),
+        ("Variety by spread", "spread10k", {(0.55, 1.0): "fine", (0.45, 1.0): "watch", (0.25, 1.0): "bad"}),
         ("Variety by pairs", "msssim10k", {(0.32, 0.28): "fine", (0.5, 0.28): "watch", (0.7, 0.28): "bad"}),
         ("Variety by bins", "ndb10k", {(0.5, 0.07): "fine", (0.85, 0.07): "watch", (0.99, 0.07): "bad"}),
     ],
@@ -125,6 +125,45 @@ def test_no_winner_is_read_from_a_wasserstein_critic(tmp_path: Path) -> None:
     found = _found(_diagnosed(tmp_path, [_critic(0.0)] * 30), "Balance of the players")
     assert found.state == "not measured"
     assert "no value of it shows a winner" in found.sentence
+
+
+def test_a_minimax_generator_has_lost_where_its_loss_vanishes(tmp_path: Path) -> None:
+    lost = [_logistic(1.2, -0.6)] * 20 + [_logistic(0.02, -0.01)] * 5
+    found = _found(_diagnosed(tmp_path / "lost", lost), "Balance of the players")
+    assert found.state == "bad"
+    assert "near 0 it has no gradient" in found.sentence
+
+
+def test_a_logistic_loss_is_too_large_by_itself_and_a_critics_only_where_it_grows(tmp_path: Path) -> None:
+    name = "Growth of the losses"
+    assert _found(_diagnosed(tmp_path / "logistic", [_logistic(0.5, 60.0)] * 30), name).state == "bad"
+    assert _found(_diagnosed(tmp_path / "critic", [_critic(60.0)] * 30), name).state == "fine"
+
+
+def test_losses_at_another_resolution_are_no_measure_of_growth(tmp_path: Path) -> None:
+    run = started_run(tmp_path / "run")
+    for index in range(40):
+        run.append_stats(tick(100 * (index + 1), 4 if index < 20 else 8, **_critic(1.0 if index < 20 else 60.0)))
+    assert _found(read_account(run).diagnosis, "Growth of the losses").state == "fine"
+
+
+def test_a_game_without_losses_known_here_is_not_judged(tmp_path: Path) -> None:
+    matching = [{"discriminator__unsupervised": 1.0, "generator__feature_matching": 0.1}] * 40
+    findings = _diagnosed(tmp_path, matching).findings
+    assert [one.state for one in findings[:3]] == ["not measured"] * 3
+    assert "neither a logistic nor a wasserstein loss" in findings[2].sentence
+
+
+def test_a_run_is_not_blamed_for_swings_that_are_long_over(tmp_path: Path) -> None:
+    swinging = [_logistic(1.0, 2.0 + 1.5 * math.sin(index / 2)) for index in range(90)]
+    calm = [*swinging, *[_logistic(1.0, 2.0)] * 130]
+    assert _found(_diagnosed(tmp_path, calm), "Steadiness of the generator's loss").value == 0
+
+
+def test_causes_are_named_before_what_follows_from_them(tmp_path: Path) -> None:
+    collapsed = [measurement("msssim1k", 0.95, 3000, 16) | {"floor": 0.3}]
+    diagnosis = _diagnosed(tmp_path, [_logistic(0.01, -0.01)] * 30, collapsed)
+    assert diagnosis.failures == ("discriminator too strong", "mode collapse")
 
 
 def test_losses_that_run_away_are_seen(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""The command on made-up losses, and the watch over a whole run that is made to fail."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.__main__ import main
+from progan.rundir import RunDirectory
+
+ROOT = Path(__file__).parents[2]
+WON, OPEN = (0.01, -0.005), (1.2, 0.9)  # losses of the discriminator, of the generator
+STRONG = "discriminator too strong"
+
+
+def _run(root: Path, losses: tuple[float, float]) -> RunDirectory:
+    """Thirty ticks of these losses."""
+    run = RunDirectory(root)
+    run.write_config({"seed": 0})
+    clock = {"resolution": 16, "fade": 1.0, "fading": False, "phase": 0, "batch": 16, "lr": 0.001}
+    speed = {"images_per_second": 1.0, "seconds": 1.0, "maintenance_seconds": 0.0, "elapsed_seconds": 1.0}
+    for number in range(30):
+        both = {"discriminator/logistic": losses[0], "generator/logistic": losses[1]}
+        run.append_stats({"images_seen": 100 * (number + 1), **clock, **speed, "losses": both})
+    return run
+
+
+def _diagnose(*arguments: object) -> int:
+    """The exit code of the command."""
+    with pytest.raises(SystemExit) as ended:
+        main(["diagnose", *map(str, arguments)])
+    return int(ended.value.code or 0)
+
+
+def test_each_finding_is_a_line_with_its_state_number_and_limits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = _run(tmp_path / "run", WON)
+    assert _diagnose(run.root) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head == f"{run.root} at 3 kimg: {STRONG}"
+    (line,) = [line for line in lines if STRONG in line]
+    assert line.startswith("bad")
+    assert "recent median: 0.01, watched from 0.2, bad from 0.1)" in line
+    (unmeasured,) = [line for line in lines if "memorisation" in line]
+    assert "progan neighbours RUN" in unmeasured
+
+
+def test_strict_tells_by_the_exit_code_whether_any_run_is_bad(tmp_path: Path) -> None:
+    won, still_open = _run(tmp_path / "won", WON), _run(tmp_path / "open", OPEN)
+    assert _diagnose(still_open.root, "--strict") == 0
+    assert _diagnose(still_open.root, won.root, "--strict") == 1
+    assert _diagnose(still_open.root, won.root) == 0
+
+
+def test_json_holds_every_run_with_its_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [_run(tmp_path / "won", WON), _run(tmp_path / "open", OPEN)]
+    _diagnose("--json", *(run.root for run in runs))
+    won, still_open = json.loads(capsys.readouterr().out)
+    assert (won["run"], won["failures"], still_open["failures"]) == (str(runs[0].root), [STRONG], [])
+    (found,) = [one for one in won["findings"] if one["failure"] == STRONG]
+    assert (found["state"], found["value"], found["threshold"], found["bad_threshold"]) == ("bad", 0.01, 0.2, 0.1)
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _diagnose(tmp_path, "--measure") == 2
+    assert "not a run directory" in capsys.readouterr().err
+
+
+def _progan(*arguments: object) -> list[str]:
+    """The lines it printed."""
+    command = [sys.executable, "-m", "pipelines", *map(str, arguments)]
+    environment: dict[str, Any] = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_discriminator_made_too_strong_is_warned_of_once(tmp_path: Path) -> None:
+    _progan("prepare", "synthetic", "--out", tmp_path / "set", "--resolution", 16, "--limit", 64)
+    settings = [f"data.path={tmp_path / 'set'}", "schedule.total_kimg=2", "cadence.tick_kimg=0.064"]
+    settings += ["cadence.checkpoint_kimg=0.5", "evaluation.metrics=[]"]
+    train = ("train", "configs/failures/strong-discriminator.yaml", *settings, "--run", tmp_path / "run")
+    warnings = [line for line in _progan(*train) if line.startswith("warning: ")]
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"warning: {STRONG}: ")
+    assert not any(line.startswith("warning: ") for line in _progan(*train))
+    assert [one["failure"] for one in RunDirectory(tmp_path / "run").read_warnings()] == [STRONG]
