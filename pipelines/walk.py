@@ -103,7 +103,8 @@ def _labels(kind: str, latents: Tensor, space: LabelSpace) -> Tensor:
     rows, steps, _ = latents.shape
     if kind == "classes":
         return class_labels(steps, space).expand(rows, *[-1] * (1 + space.several))
-    return grid_labels(rows * steps, space, steps).unflatten(0, (rows, steps))
+    labels = grid_labels(rows * steps, space, steps)
+    return labels.view(rows, steps, *labels.shape[1:])
 
 
 def _frames(system: System, latents: Tensor, labels: Tensor, show: Count) -> Iterator[Tensor]:
