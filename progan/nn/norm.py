@@ -21,11 +21,11 @@ class PixelNorm(nn.Module):
 
 
 class VirtualBatchNorm(nn.Module):
-    """Of NCHW the first `reference` samples are normalised together, each other with them (arXiv 1606.03498, 3.5).
+    """NCHW -> NCHW, the first `reference` samples being a batch that all others refer to (arXiv 1606.03498, 3.5).
 
-    Mean and variance of a map are taken over the reference batch; those for another sample over both, the reference
-    counting R / (R + 1) and the sample itself 1 / (R + 1), in fp32 at any precision of x. So no sample depends on
-    another but those of the reference, in training mode as in evaluation mode. Then a learned scale and shift.
+    The reference batch is normalised by its own mean and variance of each map; every other sample by those of the
+    reference batch and itself together, which count R / (R + 1) and 1 / (R + 1). So no sample depends on another one
+    outside the reference, in training mode as in evaluation mode. Then a learned scale and shift. All in fp32 at least.
     """
 
     def __init__(self, maps: int, reference: int, eps: float = 1e-5) -> None:
