@@ -31,6 +31,7 @@ class GeneratorLayers(Settings):
     batch_norm: bool = False  # of each hidden layer, before the activation
     noise: Annotated[int, Field(ge=0)] = 0  # coordinates of the latent that enter at each hidden layer, not below
     weight_norm: bool = False  # of the layer that paints
+    deviation: Deviation | None = None  # of the first weights; null: the networks'
 
     def after(self, units: int) -> nn.Module:
         """What follows a hidden dense layer."""
@@ -48,6 +49,7 @@ class DiscriminatorLayers(Settings):
     noise: NotNegative = 0.0  # standard deviation, of each hidden layer
     # Lengths and biases of all layers are set by the first real images; later only the last layer's lengths learn.
     weight_norm: bool = False
+    deviation: Deviation | None = None  # of the first weights; null: the networks'
 
     def before(self) -> nn.Module:
         """What the input goes through."""
@@ -77,8 +79,8 @@ class DenseNetworks(Settings):
     def build(self, shape: Shape) -> Pair:
         """Weights are drawn from torch's global generator. ConfigError where the latent is too small for its noise."""
         generator, discriminator = self._generator(shape), self._discriminator(shape)
-        for network in (generator, discriminator):
-            self._draw(network)
+        self._draw(generator, self.generator_layers.deviation or self.deviation)
+        self._draw(discriminator, self.discriminator_layers.deviation or self.deviation)
         if self.generator_layers.weight_norm:
             normalise_weights(generator.output)
         calibrate = None
@@ -119,11 +121,11 @@ class DenseNetworks(Settings):
             head,
         )
 
-    def _draw(self, network: nn.Module) -> None:
-        if self.deviation is None:
+    def _draw(self, network: nn.Module, deviation: float | None) -> None:
+        if deviation is None:
             draw_he_normal(network, self.bias)
         else:
-            draw_truncated_normal(network, self.deviation, self.bias)
+            draw_truncated_normal(network, deviation, self.bias)
 
 
 def _disturbed(dropout: float, noise: float) -> nn.Module:

@@ -42,6 +42,16 @@ def test_the_defaults_are_the_mnist_variant() -> None:
         assert all((p == 0.1).all() for name, p in network.named_parameters() if name.endswith("bias"))
 
 
+def test_each_network_can_begin_with_weights_of_its_own_size() -> None:
+    wide, narrow = GeneratorLayers(deviation=0.05), DiscriminatorLayers(deviation=0.005)
+    pair = DenseNetworks(generator_layers=wide, discriminator_layers=narrow, bias=0).build(Shape(8, 100))
+    for network, deviation in ((pair.generator, 0.05), (pair.discriminator, 0.005)):
+        largest = max(parameter.abs().max().item() for parameter in network.parameters())
+        assert largest == pytest.approx(2 * deviation, rel=0.01)
+    he = DenseNetworks(bias=0, deviation=None).build(Shape(28, 100)).generator.hidden[0][0].weight
+    assert he.std().item() == pytest.approx((2 / 100) ** 0.5, rel=0.03)
+
+
 def test_maxout_units_and_dropout_make_the_first_discriminator() -> None:
     layers = DiscriminatorLayers(pieces=5, input_dropout=0.2, dropout=0.5)
     pair = DenseNetworks(channels=1, discriminator=(240, 240), discriminator_layers=layers).build(Shape(28, 100))
