@@ -35,9 +35,7 @@ def build(config: ConditionalConfig, data: DataSpec, resolution: int) -> System:
     """LabelsMissing for unlabelled data. ConfigError where the networks do not fit the resolution."""
     require_labels(data, config.name)
     given = data.num_classes
-    pair = config.networks.build(
-        Shape(resolution, config.latent_dim, given_generator=given, given_discriminator=given)
-    )
+    pair = config.networks.build(Shape(resolution, config.latent_dim, given_generator=given, given_discriminator=given))
     return System(
         **pair._asdict(),
         objectives={

@@ -27,7 +27,9 @@ class DenseNetworks(Settings):
     def build(self, shape: Shape) -> Pair:
         """Weights are drawn from torch's global generator."""
         head = partial(Head, classes=shape.classes, from_classes=shape.from_classes)
-        generator = MlpGenerator(shape.resolution, shape.latent_dim, self.generator, self.channels, shape.given_generator)
+        generator = MlpGenerator(
+            shape.resolution, shape.latent_dim, self.generator, self.channels, shape.given_generator
+        )
         discriminator = MlpDiscriminator(
             shape.resolution, self.discriminator, self.channels, shape.given_discriminator, head=head
         )
