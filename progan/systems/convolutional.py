@@ -33,14 +33,14 @@ class ConvolutionalNetworks(Settings):
     def build(self, shape: Shape) -> Pair:
         """Weights are drawn from torch's global generator. ConfigError where the sizes do not lead to the resolution."""
         self._require_a_way(shape.resolution)
-        common = {"channels": self.channels, "norm": NORMS[self.norm]}
+        norm = NORMS[self.norm]
         levels = [Level(*level) for level in self.generator]
         head = partial(Head, classes=shape.classes, from_classes=shape.from_classes)
         generator = DcganGenerator(
-            shape.resolution, shape.latent_dim, levels, num_classes=shape.given_generator, **common
+            shape.resolution, shape.latent_dim, levels, self.channels, shape.given_generator, norm
         )
         discriminator = DcganDiscriminator(
-            shape.resolution, self.discriminator, num_classes=shape.given_discriminator, head=head, **common
+            shape.resolution, self.discriminator, self.channels, shape.given_discriminator, norm, head
         )
         for network in (generator, discriminator):
             draw_truncated_normal(network, self.deviation, self.bias)
