@@ -102,25 +102,29 @@ def _scores(real: list[float], fake: list[float]) -> Round:
     return Round(discriminator, *batches, len(real), 0, lambda stream: torch.zeros(len(real)))
 
 
+def _sigmoid(value: float) -> float:
+    return 1 / (1 + math.exp(-value))
+
+
+def _log(score: float) -> float:
+    """Log of the probability of being real."""
+    return math.log(_sigmoid(score))
+
+
 def test_adversarial_terms_agree_with_their_formulas() -> None:
     game = _scores([1.0, 3.0], [0.0, -2.0])
     assert WassersteinCritic()(game).item() == pytest.approx(-1 - 2)
     assert WassersteinGenerator()(game).item() == pytest.approx(1)
     assert Drift()(game).item() == pytest.approx(5)
-    log = lambda value: math.log(_sigmoid(value))  # noqa: E731
-    discriminator = -(log(1) + log(3)) / 2 - (log(-0.0) + log(2)) / 2
+    discriminator = -(_log(1) + _log(3)) / 2 - (_log(0) + _log(2)) / 2
     assert LogisticDiscriminator()(game).item() == pytest.approx(discriminator)
-    assert LogisticGenerator()(game).item() == pytest.approx(-(log(0) + log(-2)) / 2)
+    assert LogisticGenerator()(game).item() == pytest.approx(-(_log(0) + _log(-2)) / 2)
 
 
 def _labelled(logits: Tensor, real: list[object], fake: list[object]) -> Round:
     """D says `logits` of any images."""
-    batches = (Batch(torch.zeros(len(logits)), torch.tensor(labels)) for labels in (real, fake))
-    return Round(lambda images, labels: Verdict(images, logits), *batches, 2, 0, lambda stream: torch.zeros(2))
-
-
-def _sigmoid(value: float) -> float:
-    return 1 / (1 + math.exp(-value))
+    one, other = (Batch(torch.zeros(len(logits)), torch.tensor(labels)) for labels in (real, fake))
+    return Round(lambda images, labels: Verdict(images, logits), one, other, 2, 0, lambda stream: torch.zeros(2))
 
 
 def test_label_terms_are_the_log_probability_of_the_class_over_the_labelled_images() -> None:

@@ -115,7 +115,7 @@ class Halves:
 def _brightness(system: System, labels: Tensor) -> Tensor:
     """Mean of each half, N2."""
     with torch.no_grad():
-        images = system.generator(torch.randn(len(labels), 4), labels)
+        images: Tensor = system.generator(torch.randn(len(labels), 4), labels)
     return images.unflatten(3, (2, SIZE // 2)).mean(dim=(1, 2, 4))
 
 
