@@ -26,7 +26,7 @@ from progan.files import write_json
 from progan.metrics import probes, supervised
 from progan.metrics.gathering import Progress
 from progan.metrics.linear import Kind
-from progan.metrics.probe_features import Discriminating, Layers, Look, features_of, pixels_of
+from progan.metrics.probe_features import RULES, Discriminating, Layers, Look, features_of, pixels_of
 from progan.metrics.probes import Answers, Known, Trial
 from progan.metrics.supervised import Supervised
 from progan.metrics.weights import sha256_of
@@ -114,10 +114,10 @@ class _Probing:
 
     def require_possible(self) -> None:
         """ConfigError before anything that takes time."""
-        for count in self.request.labels:
-            self._numbers(count, self.request.seeds[0])
         if {"random", "trained"} & set(self.request.features):
             self._body(self.snapshot.system.discriminator).looking(self.request.layers)(self.learned.read(np.arange(1)))
+        for count in self.request.labels:
+            self._numbers(count, self.request.seeds[0])
 
     def scores(self) -> list[dict[str, Any]]:
         """For each kind of features, classifier and number of labels, as `probes.score` says."""
@@ -206,7 +206,7 @@ def _facts(snapshot: Snapshot, learned: LabelledImages, asked: LabelledImages, r
         "test": asked.name,
         "test_images": len(asked),
         "test_fingerprint": asked.fingerprint,
-        "rules": {"linear": probes.RULE, "supervised": supervised.RULE},
+        "rules": {**RULES, "linear": probes.RULE, "supervised": supervised.RULE},
         "versions": {"progan": progan.__version__, "torch": version("torch")},
     }
 

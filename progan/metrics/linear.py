@@ -1,7 +1,7 @@
 """Linear classifiers with an L2 penalty, fitted to the end of what float32 can tell.
 
 All classes are fitted together by L-BFGS, whose steps are products of matrices. Solvers that take one class after the
-other, as that of scikit-learn's LinearSVC, find the same minimum, but are many times slower.
+other, as that of scikit-learn's LinearSVC, find the same minimum several times slower.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 Kind = Literal["svm", "logistic"]
 _STEPS = 1000
-_GRADIENT, _CHANGE = 1e-5, 1e-7  # where a fit ends: the largest derivative, the last change of the mean loss
+_GRADIENT, _CHANGE = 1e-5, 1e-6  # where a fit ends: the largest derivative, the last change of the mean loss
 
 
 def squared_hinge(scores: Tensor, labels: Tensor) -> Tensor:

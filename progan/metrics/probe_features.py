@@ -22,6 +22,12 @@ POOLED_SIDE = 4  # of the maps of each layer
 CALIBRATION = 6400  # images
 BATCH = 64  # images, a multiple of any group that a layer treats together
 
+RULES = {
+    "pixels": f"of at most {PIXELS_SIDE} x {PIXELS_SIDE} px, averaged down to that; one colour of grey images",
+    "norms": f"statistics of batch normalisation are measured on {CALIBRATION} training images, without their labels",
+    "labels": "the discriminator is told none",
+}
+
 Look = Callable[[Tensor], Tensor]  # uint8 N3RR -> NF, float32 on the CPU
 Progress = Callable[[int, int], None]  # images done, of how many
 
