@@ -12,7 +12,7 @@ from progan.report.wording import number
 # stays between 0.5 and 1.3.
 LOGISTIC_LOSS = Limits(watch=0.2, bad=0.1)
 GROWN = 1.25  # the generator's loss against that of earlier: from here on the discriminator is leaving it behind
-# Losses of a healthy game change by a small factor while it is played at one resolution; those that run away, by orders.
+# Losses of a healthy game keep within a small factor of what they should be; those that run away leave it by orders.
 GROWTH = Limits(watch=10.0, bad=50.0)
 SMALLEST_LEVEL = 1.0  # below it the size of a loss is noise about zero, and no ratio is taken with it
 # Turns of the generator's loss by more than SWING of its level, in the ticks looked at.
@@ -71,12 +71,10 @@ def _growth(ticks: Sequence[Tick]) -> Finding:
         )
     worst = max(ratios, key=lambda term: ratios[term])
     state = GROWTH.judge(ratios[worst])
-    sentence = (
-        "No loss has left the size that it should have."
-        if state == "fine"
-        else f"{worst} has grown to {number(ratios[worst])} times the size that it should have: the game does not converge; "
-        "lower the learning rates, or strengthen the penalty."
-    )
+    sentence = "No loss has left the size that it should have."
+    if state != "fine":
+        grown = f"{worst} has grown to {number(ratios[worst])} times the size that it should have"
+        sentence = f"{grown}: the game does not converge; lower the learning rates, or strengthen the penalty."
     return DIVERGENCE.answer(ratios[worst], GROWTH, state, sentence)
 
 
