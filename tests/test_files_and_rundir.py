@@ -56,6 +56,7 @@ def test_rewind_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
         run.append_stats({"images_seen": seen})
         run.append_metric({"images_seen": seen, "metric": "x"})
         run.append_classification({"images_seen": seen})
+        run.append_warning({"images_seen": seen, "finding": "x"})
         neighbours = run.neighbours_picture(seen, "pixels"), run.neighbours_facts(seen)
         written = run.sample(seen, 4), run.walk(seen, 4), run.snapshot(seen), run.checkpoint(seen), *neighbours
         for path in written:
@@ -65,6 +66,7 @@ def test_rewind_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
     assert [record["images_seen"] for record in run.read_stats()] == [100, 200]
     assert [record["images_seen"] for record in run.read_metrics()] == [100, 200]
     assert [record["images_seen"] for record in run.read_classifications()] == [100, 200]
+    assert [record["images_seen"] for record in run.read_warnings()] == [100, 200]
     assert run.samples() == [run.sample(100, 4), run.sample(200, 4)]
     assert run.walks() == [run.walk(100, 4), run.walk(200, 4)]
     assert run.checkpoints() == [run.checkpoint(100), run.checkpoint(200)]

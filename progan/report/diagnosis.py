@@ -60,7 +60,9 @@ def _sentences(findings: Sequence[Finding]) -> str:
 
 
 def _learning(found: Sequence[Headline]) -> Finding:
-    one = next((one for one in found if one.better == "lower" and one.trained and one.untrained_to_last), None)
+    # Nearly all bins differ for long: their share hardly tells an early generator from an untrained one.
+    distances = [one for one in found if one.better == "lower" and one.family != "ndb"]
+    one = next((one for one in distances if one.trained and one.untrained_to_last), None)
     if one is None or one.untrained is None:
         return LEARNING.unmeasured(
             "The untrained generator was not measured as the last one was: progan evaluate RUN METRIC --due does it."

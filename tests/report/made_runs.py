@@ -108,6 +108,7 @@ def inspected_run(root: Path) -> RunDirectory:
     for space in ("pixels", "features"):
         draw(root / "neighbours" / f"000001500-{space}.png", 8, 8, 20)
         draw(root / "neighbours" / f"000002000-{space}.png", 32, 32, 30)
-    facts = {"pixels": {"verdict": "distinct", "percentile": 46.5, "median_distance": 21}, "features": {}}
+    found = {"verdict": "distinct", "percentile": 46.5, "median_distance": 21, "standout": 0.9}
+    facts: dict[str, Any] = {"pixels": found, "features": {}}
     (root / "neighbours" / "000002000.json").write_text(json.dumps({"spaces": facts}))
     return run

@@ -73,7 +73,7 @@ def test_an_inspected_run_shows_intervals_walks_and_neighbours(tmp_path: Path) -
     assert len(page.images) == 1 + 3 + 1 + 2
     assert "11 ± 1.5" in page.text
     assert "msssim1k: two-sample test: p = 0.001." in page.text
-    assert "2 kimg. Distinct. Percentile 46.5; median distance 21." in page.text
+    assert "2 kimg. Distinct. Percentile 46.5; median distance 21; standout 0.9." in page.text
     assert "1, 2, 3" in page.text
     assert f"scaled {EVIL}" in page.text
     assert "progan walk RUN" not in page.text

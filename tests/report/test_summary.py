@@ -40,7 +40,7 @@ def test_speed_state_settings_and_findings_are_numbers(written: dict[str, Any]) 
     assert (written["state"]["images_seen"], written["state"]["share"]) == (2000, 0.5)
     assert written["settings"]["seed"] == 0
     found = {one["name"]: one for one in written["diagnosis"]["findings"]}
-    assert found["Memorisation"]["value"] == 46.5
+    assert found["Memorisation"]["value"] == 0.9
     assert found["Variety by pairs"]["value"] == pytest.approx(0.05 / 0.75)
 
 

@@ -25,7 +25,7 @@ def _states(*records: dict[str, Any]) -> list[str]:
         ("msssim1k", 0.2, [0.99, 0.9, 0.7], "watch"),
         ("msssim1k", 0.2, [0.99, 0.9, 0.88], "bad"),
         ("msssim1k", 0.2, [0.1, 0.9], "bad"),  # noise is varied, too
-        ("ndb1k", 0.05, [1.0, 1.0], "bad"),
+        ("ndb1k", 0.02, [1.0, 1.0], "bad"),
     ],
 )
 def test_a_variety_that_still_grows_has_not_collapsed(
