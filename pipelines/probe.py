@@ -25,7 +25,7 @@ from progan.engine.snapshot import Snapshot
 from progan.files import write_json
 from progan.metrics import probes, supervised
 from progan.metrics.gathering import Progress
-from progan.metrics.linear import Kind
+from progan.metrics.linear import Kind, require_scikit_learn
 from progan.metrics.probe_features import RULES, Discriminating, Layers, Look, features_of, pixels_of
 from progan.metrics.probes import Answers, Known, Trial
 from progan.metrics.supervised import Supervised
@@ -67,6 +67,7 @@ def parse(labels: str, features: str, layers: str, seeds: int) -> Request:
 
 def probe(source: Path, train: str, test: str, request: Request, out: Path | None) -> None:
     """Print what every classifier reaches, and write it to `out`, or into the run that `source` is."""
+    require_scikit_learn()
     snapshot = open_snapshot(source)
     if out is None and is_run(source):
         out = RunDirectory(source).probe(snapshot.images_seen)
@@ -167,7 +168,7 @@ class _Probing:
         numbers = self._numbers(count, seed)
         self.progress(f"{kind} on {features}, {len(numbers)} labels, seed {seed}", 0, 0)
         known = Known(view.learned[torch.from_numpy(numbers)], self.learned.labels[torch.from_numpy(numbers)])
-        found = probes.answer(kind, known, view.asked, len(self.learned.classes), seed)
+        found = probes.answer(kind, known, view.asked, seed)
         return self._trial(features, len(numbers), kind, found)
 
     def _taught(self, count: int | None, seed: int) -> Trial:
@@ -207,7 +208,7 @@ def _facts(snapshot: Snapshot, learned: LabelledImages, asked: LabelledImages, r
         "test_images": len(asked),
         "test_fingerprint": asked.fingerprint,
         "rules": {**RULES, "linear": probes.RULE, "supervised": supervised.RULE},
-        "versions": {"progan": progan.__version__, "torch": version("torch")},
+        "versions": {"progan": progan.__version__, "torch": version("torch"), "scikit-learn": version("scikit-learn")},
     }
 
 

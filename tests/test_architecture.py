@@ -21,6 +21,7 @@ OWNERS = {
     "accelerate": {"distributed", "engine", "pipelines"},
     "webdataset": {"data"},
     "torch_fidelity": {"metrics"},
+    "sklearn": {"metrics"},
     "typer": {"pipelines"},
     "rich": {"pipelines"},
     "torch.distributed": {"distributed"},

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from progan.data.reading.order import Balanced, Numbers
-from progan.metrics.linear import Kind, Linear, fit
+from progan.metrics.linear import Kind, fit
 from progan.random import generator
 from progan.types import ConfigError
 
@@ -27,8 +27,9 @@ FOLDS = 5
 VALIDATED = 2000  # images at most
 
 RULE = (
-    "centred, mean square length 1 on the images learned from; squared hinge one against the rest, or cross-entropy, "
-    f"with |W|^2 / 2C; C of {GRID} by {FOLDS}-fold validation within at most {VALIDATED} of the images learned from"
+    "scikit-learn's LinearSVC (squared hinge, one against the rest) and LogisticRegression; features centred, mean "
+    f"square length 1 on the images learned from; C of {GRID} by {FOLDS}-fold validation within at most {VALIDATED} of "
+    "the images learned from"
 )
 
 
@@ -75,12 +76,12 @@ def even_subset(labels: Tensor, classes: int, count: int, seed: int) -> Numbers:
     return numbers
 
 
-def answer(kind: Kind, learned: Known, test: Tensor, classes: int, seed: int) -> Answers:
+def answer(kind: Kind, learned: Known, test: Tensor, seed: int) -> Answers:
     """The answers for `test`, NF, of a probe fitted to `learned`; seed: of the images that C is chosen by."""
     scaled = scaling(learned.features)
     known = Known(scaled(learned.features), learned.labels)
-    best = _chosen(kind, known, classes, seed)
-    fitted = fit(kind, *known, classes, best)
+    best = _chosen(kind, known, seed)
+    fitted = fit(kind, *known, best)
     return Answers(fitted.answers(scaled(test)), best, fitted.converged)
 
 
@@ -127,12 +128,12 @@ def _shares(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> list[float |
     return [part / whole if whole else None for part, whole in zip(parts.tolist(), wholes.tolist(), strict=True)]
 
 
-def _chosen(kind: Kind, known: Known, classes: int, seed: int) -> float:
+def _chosen(kind: Kind, known: Known, seed: int) -> float:
     """The C of the most right answers on images held out; of equals the smallest."""
     drawn = torch.randperm(len(known.labels), generator=generator(seed, "probe-validation", 0))[:VALIDATED]
     shown = Known(known.features[drawn], known.labels[drawn])
     folds = _folds(shown.labels)
-    right = np.sum([_right(kind, shown, folds == fold, classes) for fold in range(FOLDS)], axis=0)
+    right = np.sum([_right(kind, shown, folds == fold) for fold in range(FOLDS)], axis=0)
     return GRID[int(right.argmax())]
 
 
@@ -143,12 +144,7 @@ def _folds(labels: Tensor) -> Tensor:
     return folds
 
 
-def _right(kind: Kind, known: Known, held_out: Tensor, classes: int) -> list[int]:
-    """Right answers on what is held out, for each C; each fit begins where the one before ended."""
+def _right(kind: Kind, known: Known, held_out: Tensor) -> list[int]:
+    """Right answers on what is held out, for each C."""
     rest, asked = (Known(known.features[part], known.labels[part]) for part in (~held_out, held_out))
-    fitted: Linear | None = None
-    right = []
-    for c in GRID:
-        fitted = fit(kind, *rest, classes, c, fitted)
-        right.append(int((fitted.answers(asked.features) == asked.labels).sum()))
-    return right
+    return [int((fit(kind, *rest, c).answers(asked.features) == asked.labels).sum()) for c in GRID]

@@ -1,10 +1,10 @@
-"""Linear probes on made-up features, against scikit-learn and against counting."""
+"""Linear probes on made-up features, against what is to be made small and against counting."""
 
 import numpy as np
 import pytest
 import torch
 
-from progan.metrics import probes
+from progan.metrics import linear, probes
 from progan.metrics.linear import Kind, fit
 from progan.metrics.probes import Known, Trial
 from progan.random import generator
@@ -23,30 +23,38 @@ def _clouds(images: int, seed: int, spread: float = 0.1) -> Known:
     return Known(100 + 0.01 * (places[labels] + spread * torch.randn(images, WIDTH, generator=draw)), labels)
 
 
+def _objective(kind: Kind, known: Known, weights: torch.Tensor, biases: torch.Tensor) -> torch.Tensor:
+    """What a fit with C = 3 makes small, written out."""
+    scores = known.features.double() @ weights.T + biases
+    penalty = weights.square().sum() / 2
+    if kind == "logistic":
+        return penalty + 3 * torch.nn.functional.cross_entropy(scores, known.labels, reduction="sum")
+    signs = torch.where(known.labels.unsqueeze(1) == torch.arange(CLASSES), 1, -1)
+    return penalty + biases.square().sum() / 2 + 3 * (1 - signs * scores).clamp(min=0).square().sum()
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_minimum_is_that_which_scikit_learn_finds(kind: Kind) -> None:
-    svm, linear_model = pytest.importorskip("sklearn.svm"), pytest.importorskip("sklearn.linear_model")
-    features, labels = _clouds(60, 0, spread=1.0)
-    features = 100 * (features - 100)
-    ours = fit(kind, features, labels, CLASSES, c=3.0)
-    if kind == "svm":  # its bias is penalised like a weight of a feature that is always intercept_scaling
-        theirs = svm.LinearSVC(C=3.0, dual=False, tol=1e-8, max_iter=10_000, intercept_scaling=100)
-    else:
-        theirs = linear_model.LogisticRegression(C=3.0, tol=1e-8, max_iter=10_000)
-    theirs.fit(features.double().numpy(), labels.numpy())
-    assert ours.converged
-    np.testing.assert_allclose(ours.weights, theirs.coef_, atol=5e-3)
-    # The biases of a logistic regression are free up to a number that is the same for all.
-    free = 0 if kind == "svm" else 1
-    np.testing.assert_allclose(
-        ours.biases - free * ours.biases.mean(), theirs.intercept_ - free * theirs.intercept_.mean(), atol=5e-3
+def test_what_is_fitted_makes_the_stated_sum_smallest(kind: Kind) -> None:
+    known = _clouds(60, 0, spread=1.0)
+    known = known._replace(features=100 * (known.features - 100))
+    found = fit(kind, *known, c=3.0)
+    assert found.converged
+    weights, biases = (
+        torch.tensor(values, dtype=torch.float64, requires_grad=True)
+        for values in (found.estimator.coef_, found.estimator.intercept_)
     )
+    least = _objective(kind, known, weights, biases)
+    slopes = torch.autograd.grad(least, (weights, biases))
+    assert all(slope.abs().max() < 0.02 * least.item() for slope in slopes)
+    for step in (-0.05, 0.05):
+        assert _objective(kind, known, (1 + step) * weights, biases) > least
+        assert _objective(kind, known, weights, biases + step * torch.eye(CLASSES)[0]) > least
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_separable_classes_are_told_apart_without_an_error(kind: Kind) -> None:
     learned, asked = _clouds(40, 0), _clouds(100, 1)
-    found = probes.answer(kind, learned, asked.features, CLASSES, seed=0)
+    found = probes.answer(kind, learned, asked.features, seed=0)
     assert torch.equal(found.labels, asked.labels)
     assert found.converged
 
@@ -55,7 +63,7 @@ def test_separable_classes_are_told_apart_without_an_error(kind: Kind) -> None:
 def test_labels_that_mean_nothing_are_guessed(kind: Kind) -> None:
     learned, asked = _clouds(200, 0), _clouds(400, 1)
     nothing = learned.labels[torch.randperm(200, generator=generator(2, "test-shuffled", 0))]
-    found = probes.answer(kind, Known(learned.features, nothing), asked.features, CLASSES, seed=0)
+    found = probes.answer(kind, Known(learned.features, nothing), asked.features, seed=0)
     assert abs((found.labels == asked.labels).float().mean() - 1 / CLASSES) < 0.15
 
 
@@ -77,7 +85,7 @@ def test_scaling_is_that_of_what_is_learned_from() -> None:
 def test_an_answer_does_not_depend_on_what_else_is_asked(kind: Kind) -> None:
     learned, asked = _clouds(40, 0, spread=0.5), _clouds(50, 1, spread=0.5).features
     far = torch.cat([asked, torch.full((50, WIDTH), 1e4)])
-    alone, beside = (probes.answer(kind, learned, each, CLASSES, seed=0).labels for each in (asked, far))
+    alone, beside = (probes.answer(kind, learned, each, seed=0).labels for each in (asked, far))
     assert torch.equal(alone, beside[:50])
 
 
@@ -122,10 +130,16 @@ def test_the_penalty_is_chosen_by_images_held_out() -> None:
     noise = torch.randn(300, 200, generator=draw)
     noise[:, 0] += 2.0 * (2 * labels - 1)
     learned, asked = Known(noise[:100], labels[:100]), Known(noise[100:], labels[100:])
-    found = probes.answer("logistic", learned, asked.features, 2, seed=0)
+    found = probes.answer("logistic", learned, asked.features, seed=0)
     scaled = probes.scaling(learned.features)
-    fitted = {c: fit("logistic", scaled(learned.features), learned.labels, 2, c) for c in probes.GRID}
+    fitted = {c: fit("logistic", scaled(learned.features), learned.labels, c) for c in probes.GRID}
     right = {c: int((each.answers(scaled(asked.features)) == asked.labels).sum()) for c, each in fitted.items()}
     assert found.c in probes.GRID
     assert int((found.labels == asked.labels).sum()) == right[found.c] >= max(right.values()) - 6
     assert max(right.values()) - min(right.values()) > 6
+
+
+def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'progan\[probe\]'"):
+        linear.require_scikit_learn()
