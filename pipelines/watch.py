@@ -17,6 +17,9 @@ def look(directory: RunDirectory) -> None:
         say(f"warning: the watch cannot read this run: {error}")
         return
     findings = diagnose(record, headlines(record.measurements)).findings
-    for notice in news(findings, record.notices, record.images_seen):
+    found = news(findings, record.notices, record.images_seen)
+    for notice in found:
         directory.append_warning(notice.model_dump())
+    # Several findings may show one failure: it is said once.
+    for notice in {(one.failure, one.state): one for one in reversed(found)}.values():
         say(f"warning: {notice.failure}: {notice.sentence}" if notice.state == "bad" else f"over: {notice.failure}")

@@ -9,10 +9,10 @@ from progan.report.wording import number
 
 # What is said of runs was measured: benchmarks/diagnosis.md.
 # The spread of generated images over that of real ones: 1 where they vary alike. Healthy generators had 0.7 to 0.96, in
-# the middle of their training 0.55; one that draws the same few images over and over loses most of it.
+# the middle of their training 0.55; one that collapsed 0.1 to 0.2.
 SPREAD = Limits(watch=0.5, bad=0.3)
-# How far MS-SSIM has come from that of real pairs (0) to that of equal images (1). Healthy generators had 0 to 0.12, in
-# the middle of their training 0.2, since what is not yet drawn cannot differ; one that collapsed 0.87.
+# How far MS-SSIM has come from that of real pairs (0) to that of equal images (1). Healthy generators had 0 to 0.13, in
+# the middle of their training 0.2, since what is not yet drawn cannot differ; one that collapsed 0.99.
 SIMILARITY = Limits(watch=0.25, bad=0.5)
 # Share of bins, beyond that of real images, whose occupation differs. Bins differ easily: 0.2 to 0.5 in good runs,
 # 0.76 in a healthy game of small dense networks; only nearly all of them mean that parts of the data are missing.
