@@ -9,13 +9,12 @@ from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator
 from progan.losses.auxiliary import FakeLabel, RealLabel
 from progan.losses.objective import Objective, Weighted
 from progan.systems.convolutional import ConvolutionalNetworks
-from progan.systems.dense import DenseNetworks
 from progan.systems.labels import require_labels
+from progan.systems.networks import Networks
 from progan.systems.pair import Shape
 from progan.systems.system import System
 from progan.types import DataSpec, LatentSpace
 
-Networks = Annotated[DenseNetworks | ConvolutionalNetworks, Field(discriminator="name"), unless_named("convolutional")]
 Weight = Annotated[float, Field(ge=0)]
 
 
@@ -26,7 +25,7 @@ class AcganConfig(Settings):
     name: Literal["acgan"] = "acgan"
     latent_dim: Annotated[int, Field(ge=1)] = 100
     latents: Literal["normal", "uniform"] = "normal"
-    networks: Networks = ConvolutionalNetworks()
+    networks: Annotated[Networks, unless_named("convolutional")] = ConvolutionalNetworks()
     label_real_weight: Weight = 1.0  # of the label loss on real images; above the next one: weighted AC-GAN
     label_fake_weight: Weight = 1.0  # of the label loss on generated images, which both players make small
 

@@ -11,14 +11,12 @@ from pydantic import Field
 from progan.config import Settings, unless_named
 from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator
 from progan.losses.objective import Objective, Weighted
-from progan.systems.convolutional import ConvolutionalNetworks
 from progan.systems.dense import DenseNetworks
 from progan.systems.labels import require_labels
+from progan.systems.networks import Networks
 from progan.systems.pair import Shape
 from progan.systems.system import System
 from progan.types import DataSpec, LatentSpace
-
-Networks = Annotated[DenseNetworks | ConvolutionalNetworks, Field(discriminator="name"), unless_named("dense")]
 
 
 class ConditionalConfig(Settings):
@@ -28,7 +26,7 @@ class ConditionalConfig(Settings):
     name: Literal["conditional"] = "conditional"
     latent_dim: Annotated[int, Field(ge=1)] = 100
     latents: Literal["normal", "uniform"] = "uniform"
-    networks: Networks = DenseNetworks()
+    networks: Annotated[Networks, unless_named("dense")] = DenseNetworks()
 
 
 def build(config: ConditionalConfig, data: DataSpec, resolution: int) -> System:

@@ -13,12 +13,11 @@ from progan.losses.auxiliary import FeatureMatching
 from progan.losses.history import HistoricalAverage
 from progan.losses.objective import Objective, Weighted
 from progan.systems.convolutional import ConvolutionalNetworks
-from progan.systems.dense import DenseNetworks
+from progan.systems.networks import Networks
 from progan.systems.pair import Shape
 from progan.systems.system import Role, System
 from progan.types import DataSpec, LatentSpace
 
-Networks = Annotated[ConvolutionalNetworks | DenseNetworks, Field(discriminator="name"), unless_named("convolutional")]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
@@ -29,7 +28,7 @@ class DcganConfig(Settings):
     name: Literal["dcgan"] = "dcgan"
     latent_dim: Annotated[int, Field(ge=1)] = 100
     latents: Literal["normal", "uniform"] = "uniform"
-    networks: Networks = ConvolutionalNetworks()
+    networks: Annotated[Networks, unless_named("convolutional")] = ConvolutionalNetworks()
     generator_steps: Annotated[int, Field(ge=1)] = 2  # after each of the discriminator, on latents of their own
     # Improved techniques (arXiv 1606.03498). Two more are settings of the networks: norm, minibatch_kernels.
     real_target: Annotated[float, Field(gt=0.5, le=1)] = 1.0  # of D on real images; below 1: one-sided label smoothing

@@ -8,13 +8,12 @@ from progan.config import Settings, unless_named
 from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator
 from progan.losses.auxiliary import FeatureMatching, Supervised
 from progan.losses.objective import Objective, Weighted
-from progan.systems.convolutional import ConvolutionalNetworks
 from progan.systems.dense import DenseNetworks
+from progan.systems.networks import Networks
 from progan.systems.pair import Shape
 from progan.systems.system import System
 from progan.types import ConfigError, DataSpec, LatentSpace
 
-Networks = Annotated[DenseNetworks | ConvolutionalNetworks, Field(discriminator="name"), unless_named("dense")]
 NotNegative = Annotated[float, Field(ge=0)]
 GENERATORS = {"feature_matching": FeatureMatching, "logistic": LogisticGenerator}
 
@@ -26,7 +25,7 @@ class SemiSupervisedConfig(Settings):
     name: Literal["semi-supervised"] = "semi-supervised"
     latent_dim: Annotated[int, Field(ge=1)] = 100
     latents: Literal["normal", "uniform"] = "uniform"
-    networks: Networks = DenseNetworks()
+    networks: Annotated[Networks, unless_named("dense")] = DenseNetworks()
     generator_loss: Literal["feature_matching", "logistic"] = "feature_matching"
     supervised_weight: NotNegative = 1.0  # of the cross-entropy on labelled images
     unsupervised_weight: NotNegative = 0.5  # of the game between real and generated images, labels unseen

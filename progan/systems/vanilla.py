@@ -8,13 +8,12 @@ from pydantic import Field
 from progan.config import Settings, unless_named
 from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator, MinimaxGenerator
 from progan.losses.objective import Objective, Weighted
-from progan.systems.convolutional import ConvolutionalNetworks
 from progan.systems.dense import DenseNetworks
+from progan.systems.networks import Networks
 from progan.systems.pair import Shape
 from progan.systems.system import Role, System
 from progan.types import DataSpec, LatentSpace
 
-Networks = Annotated[DenseNetworks | ConvolutionalNetworks, Field(discriminator="name"), unless_named("dense")]
 # The generator's term in each form, by its name in the logs.
 FORMS: dict[str, Callable[[], Weighted]] = {
     "minimax": lambda: Weighted("minimax", MinimaxGenerator()),
@@ -29,7 +28,7 @@ class VanillaConfig(Settings):
     name: Literal["vanilla"] = "vanilla"
     latent_dim: Annotated[int, Field(ge=1)] = 100
     latents: Literal["normal", "uniform"] = "normal"  # N(0, 1) or U(-1, 1), each coordinate
-    networks: Networks = DenseNetworks()
+    networks: Annotated[Networks, unless_named("dense")] = DenseNetworks()
     loss: Literal["minimax", "non-saturating"] = "non-saturating"  # the generator's
     discriminator_steps: Annotated[int, Field(ge=1)] = 1  # k of algorithm 1, each on a minibatch of its own
 
