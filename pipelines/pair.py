@@ -122,9 +122,8 @@ class Pair:
     def _obstacle(self, spec: MetricSpec) -> str | None:
         """Why a metric cannot be measured, with the remedy; None when it can."""
         row, (width, height) = spec.row, self.size
-        if not row.needs_network and (width != height or width & (width - 1)):
-            rule = "it takes squares with a side of a power of two"
-            return f"{rule}, and these images have {width}x{height} px; cut them so: progan prepare"
+        if not row.needs_network and width != height:
+            return f"it takes squares, and these images have {width}x{height} px; cut them so: progan prepare"
         if self.resolution < row.minimum_resolution:
             return f"it takes at least {row.minimum_resolution} px; give larger images"
         if min(spec.count, spec.real_count) < row.least:
