@@ -106,6 +106,11 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
     manifest = open_set(config.data)
     system = untrained_system(config, manifest.spec)
     check_fit(schedule, manifest.spec, system, config.optim, world)
+    if system.indivisible and world.size > 1:
+        say(
+            f"note: networks or losses of {config.system.name} look at a process's whole share of a batch, as batch norm "
+            f"does: {world.size} processes train nearly, but not exactly, what one does"
+        )
     return Plan(config, schedule, manifest, system)
 
 

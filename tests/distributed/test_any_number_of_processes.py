@@ -61,6 +61,13 @@ def test_a_checkpoint_of_two_processes_goes_on_with_one_or_four(trained: Path, l
         assert asked == [[8, position, 16] for position in range(112, 224, 16)]
 
 
+def test_labelled_batches_are_shared_like_others_and_ranks_that_normalise_their_own_share_agree(tmp_path: Path) -> None:
+    for processes in (1, 2):
+        launch(processes, "family", tmp_path)
+    compare(tmp_path / "semi-supervised-1.safetensors", tmp_path / "semi-supervised-2.safetensors")
+    assert (tmp_path / "dcgan-2.safetensors").exists()  # after every round both compared their weights
+
+
 def test_a_rank_with_other_weights_is_named_on_all(tmp_path: Path) -> None:
     launch(2, "drift", tmp_path)
     told = {(tmp_path / f"rank-{rank}").read_text() for rank in (0, 1)}

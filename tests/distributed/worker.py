@@ -22,8 +22,8 @@ from progan.metrics.features import FeatureNetwork, Features
 from progan.metrics.real_side import RealSet
 from progan.random import generator
 from progan.sampling.generate import image_sequence
-from progan.schedule import Phase, ProgressiveConfig, Schedule, progressive
-from progan.systems import build
+from progan.schedule import ConstantConfig, Phase, ProgressiveConfig, Schedule, constant, progressive
+from progan.systems import build, read_config
 from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
 from progan.systems.system import set_phase
 from progan.types import Batch, DataSpec, TrainingError
@@ -48,7 +48,8 @@ class RandomImages:
         return Batch(images[part], torch.full((count,), -1)[part])
 
     def labelled_batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
-        return self.batch(resolution, position, count, part)
+        images = self.batch(resolution, position, count, part).images
+        return Batch(images, torch.arange(count)[part] % 2)
 
 
 def begin(world: World, loss: str, parts: dict[int, int], compare: int = 4) -> tuple[Training, Schedule, Rules]:
@@ -89,6 +90,28 @@ def going_on(world: World, folder: Path) -> None:
         if world.is_main:
             save_checkpoint(training, folder / f"{loss}-on-{world.size}.safetensors")
             (folder / f"{loss}-on-{world.size}.json").write_text(json.dumps(reals.asked))
+
+
+def family(world: World, folder: Path) -> None:
+    """A system with labelled batches and several plays to the end; one that normalises batches, whose ranks agree."""
+    labelled = {
+        "name": "semi-supervised",
+        "generator_loss": "logistic",
+        "latent_dim": 8,
+        "networks": {"generator": [8]},
+    }
+    normalising = {"name": "dcgan", "latent_dim": 8, "networks": {"generator": [[4, 8]], "discriminator": [4, 8]}}
+    optim, data = OptimConfig(ema_half_life_kimg=0), DataSpec((4, 8), 64, ("one", "other"), "none")
+    for tree in (labelled, normalising):
+        torch.manual_seed(0)
+        training = start(build(read_config(tree), data, 8), optim)
+        rules = Rules(0, optim, True, 16, world, torch.device("cpu"), compare_rounds=1)
+        for _ in train(
+            training, constant(ConstantConfig(resolution=8, batch=16, total_kimg=0.08), 0.01), RandomImages(), rules
+        ):
+            pass
+        if world.is_main:
+            save_checkpoint(training, folder / f"{tree['name']}-{world.size}.safetensors")
 
 
 def drift(world: World, folder: Path) -> None:
@@ -141,6 +164,7 @@ TASKS: dict[str, Callable[[World, Path], None]] = {
     "agreement": agreement,
     "going_on": going_on,
     "drift": drift,
+    "family": family,
     "measure": measure,
 }
 
