@@ -108,8 +108,8 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
     check_fit(schedule, manifest.spec, system, config.optim, world)
     if system.indivisible and world.size > 1:
         say(
-            f"note: networks or losses of {config.system.name} look at a process's whole share of a batch, as batch norm "
-            f"does: {world.size} processes train nearly, but not exactly, what one does"
+            f"note: {config.system.name} as set looks at a process's whole share of a batch, as batch norm does: "
+            f"{world.size} processes train nearly, but not exactly, what one does"
         )
     return Plan(config, schedule, manifest, system)
 
