@@ -72,8 +72,8 @@ class Stored:
 class Reals(NamedTuple):
     """What a round reads of real images: a process's share of each batch."""
 
-    any: list[Stored]
-    labelled: list[Stored]
+    of_all: list[Stored]
+    of_labelled: list[Stored]
 
 
 def read_reals(system: System, moment: Moment, reals: RealImages, rules: Rules, flag: bool) -> tuple[Reals, bool]:
@@ -123,8 +123,8 @@ def games(system: System, play: Play, moment: Moment, reals: Reals, rules: Rules
     labels = draw(draw_labels(rules.seed, f"labels-{play.number}", seen, phase.batch, system.labels))
 
     def game(part: slice, score_scale: float) -> Round:
-        real = None if play.reads is None else reals.any[play.reads].reals(part, phase.fade)
-        labelled = None if play.labelled is None else reals.labelled[play.labelled].reals(part, phase.fade)
+        real = None if play.reads is None else reals.of_all[play.reads].reals(part, phase.fade)
+        labelled = None if play.labelled is None else reals.of_labelled[play.labelled].reals(part, phase.fade)
         with torch.set_grad_enabled(play.player == "generator"):
             fake = Batch(system.generator(latents[part], labels[part]), labels[part])
 
