@@ -25,7 +25,11 @@ FEWEST = 6  # ticks for a statement about levels
 FEWEST_TO_SWING = 24  # ticks at full fade of one resolution
 LOOKED_AT = 128  # of these, the last ones: a long run is not blamed for what is over
 RECENT = 0.1  # of all ticks, but not fewer than half of FEWEST
-LOGISTIC, WASSERSTEIN = "logistic", "wasserstein"  # names of the terms in which the players oppose each other
+LOGISTIC, MINIMAX, WASSERSTEIN = (
+    "logistic",
+    "minimax",
+    "wasserstein",
+)  # names of the terms in which the players oppose each other
 OVERPOWERING = Question(
     "discriminator too strong", "Balance of the players", "discriminator's logistic loss, recent median"
 )
@@ -41,12 +45,13 @@ def balance(ticks: Sequence[Tick]) -> list[Finding]:
 
 
 def _overpowering(ticks: Sequence[Tick]) -> Finding:
-    losses, answers = _term(ticks, f"discriminator/{LOGISTIC}"), _term(ticks, f"generator/{LOGISTIC}")
+    losses, minimax = _term(ticks, f"discriminator/{LOGISTIC}"), _term(ticks, f"generator/{MINIMAX}")
+    answers = minimax or _term(ticks, f"generator/{LOGISTIC}")
     if not losses and _term(ticks, f"discriminator/{WASSERSTEIN}"):
         return OVERPOWERING.unmeasured("A Wasserstein critic's loss is a distance: no value of it shows a winner.")
     if len(losses) < FEWEST or len(answers) < FEWEST:
         return OVERPOWERING.unmeasured(f"It takes {FEWEST} ticks with logistic losses of both players.")
-    value, (behind, answer) = _level(_recent(losses)), _answer(answers)
+    value, (behind, answer) = _level(_recent(losses)), _answer(answers, bool(minimax))
     state = LOGISTIC_LOSS.judge(value)
     if state == "bad" and not behind:
         state = "watch"
@@ -55,9 +60,9 @@ def _overpowering(ticks: Sequence[Tick]) -> Finding:
     return OVERPOWERING.answer(value, LOGISTIC_LOSS, state, f"{said}, and {answer}{remedy}.")
 
 
-def _answer(losses: Sequence[Point]) -> tuple[bool, str]:
+def _answer(losses: Sequence[Point], minimax: bool) -> tuple[bool, str]:
     """Whether the generator falls behind a discriminator that is sure, and its loss in words."""
-    if _recent(losses)[-1].value < 0:  # the minimax form: the surer the discriminator, the smaller its gradient
+    if minimax:  # the surer the discriminator, the smaller its gradient
         return True, f"the generator's minimax loss is {number(-_level(_recent(losses)))} (near 0 it has no gradient)"
     growth = _level(_recent(losses)) / max(_level(_earlier(losses)), 1e-9)
     return growth >= GROWN, f"the generator's stands at {number(growth)} times its earlier level"

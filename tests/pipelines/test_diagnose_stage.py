@@ -13,19 +13,19 @@ from pipelines.__main__ import main
 from progan.rundir import RunDirectory
 
 ROOT = Path(__file__).parents[2]
-WON, OPEN = (0.01, -0.005), (1.2, 0.9)  # losses of the discriminator, of the generator
+WON = {"discriminator/logistic": 0.01, "generator/minimax": -0.005}
+OPEN = {"discriminator/logistic": 1.2, "generator/logistic": 0.9}
 STRONG = "discriminator too strong"
 
 
-def _run(root: Path, losses: tuple[float, float]) -> RunDirectory:
+def _run(root: Path, losses: dict[str, float]) -> RunDirectory:
     """Thirty ticks of these losses."""
     run = RunDirectory(root)
     run.write_config({"seed": 0})
     clock = {"resolution": 16, "fade": 1.0, "fading": False, "phase": 0, "batch": 16, "lr": 0.001}
     speed = {"images_per_second": 1.0, "seconds": 1.0, "maintenance_seconds": 0.0, "elapsed_seconds": 1.0}
     for number in range(30):
-        both = {"discriminator/logistic": losses[0], "generator/logistic": losses[1]}
-        run.append_stats({"images_seen": 100 * (number + 1), **clock, **speed, "losses": both})
+        run.append_stats({"images_seen": 100 * (number + 1), **clock, **speed, "losses": losses})
     return run
 
 

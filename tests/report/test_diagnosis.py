@@ -55,7 +55,9 @@ def _found(diagnosis: Diagnosis, name: str) -> Finding:
 
 
 def _logistic(discriminator: float, generator: float) -> dict[str, float]:
-    return {"discriminator__logistic": discriminator, "generator__logistic": generator}
+    """The generator's loss is below 0 in the minimax form alone."""
+    answer = "minimax" if generator < 0 else "logistic"
+    return {"discriminator__logistic": discriminator, f"generator__{answer}": generator}
 
 
 def _critic(generator: float) -> dict[str, float]:
