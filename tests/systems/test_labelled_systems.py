@@ -17,6 +17,7 @@ from progan.systems.acgan import AcganConfig
 from progan.systems.conditional import ConditionalConfig
 from progan.systems.convolutional import ConvolutionalNetworks
 from progan.systems.dense import DenseNetworks
+from progan.systems.gan_cls import GanClsConfig
 from progan.systems.system import System
 from progan.types import Batch, ConfigError, DataSpec
 
@@ -25,6 +26,7 @@ CLASSES = DataSpec((SIZE,), 64, ("left", "right"), "none")
 SEVERAL = DataSpec((SIZE,), 64, ("left", "right"), "none", multilabel=True, shares=(0.5, 0.5))
 DENSE = DenseNetworks(channels=1, generator=(32, 32), discriminator=(32, 32), deviation=0.2, bias=0)
 CONVOLUTIONAL = ConvolutionalNetworks(generator=((1, 8), (2, 4)), discriminator=(4, 8))
+PLAIN = CONVOLUTIONAL.model_copy(update={"norm": "none", "deviation": 0.1})
 SYSTEMS = [
     kind(latent_dim=4, networks=networks)
     for kind in (ConditionalConfig, AcganConfig)
@@ -126,8 +128,9 @@ def _brightness(system: System, labels: Tensor) -> Tensor:
         (ConditionalConfig(latent_dim=4, networks=DENSE), Halves(several=True)),
         (AcganConfig(latent_dim=4, networks=DENSE), Halves(several=False, labelled=0.1)),
         (AcganConfig(latent_dim=4, networks=DENSE), Halves(several=True)),
+        (GanClsConfig(latent_dim=4, networks=PLAIN), Halves(several=True)),
     ],
-    ids=["conditional", "conditional-several", "acgan-few-labels", "acgan-several"],
+    ids=["conditional", "conditional-several", "acgan-few-labels", "acgan-several", "gan-cls"],
 )
 @pytest.mark.usefixtures("one_thread")
 def test_what_is_asked_for_is_what_is_painted(config: SystemConfig, reals: Halves) -> None:
