@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from numpy.typing import NDArray
 from PIL import Image
 
 from pipelines.__main__ import main
 from pipelines.snapshots import open_snapshot
 from progan.rundir import RunDirectory
 from progan.sampling.generate import generate
+from progan.sampling.grids import tile
 from progan.sampling.latents import draw_latents
 
 ROOT = Path(__file__).parents[2]
@@ -102,18 +102,16 @@ def test_a_run_on_several_labels_goes_through_all_stages(run: RunDirectory, tmp_
 def test_samples_are_of_the_attributes_that_a_caption_asks_for(
     run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def sampled(caption: str) -> NDArray[np.uint8]:
-        out = tmp_path / "samples.png"
-        assert _progan("sample", run.root, "--out", out, "--count", 1, "--seed", 3, "--caption", caption) == 0
-        return np.asarray(Image.open(out))
-
-    snapshot = open_snapshot(run.root)
+    system = open_snapshot(run.root).system
+    latents = draw_latents(3, "samples-latents", 0, 64, system.latents)
+    shown = []
     for caption, labels in (("long hair", [0, 1]), ("a person with dark skin and no long hair", [1, 0])):
-        space = snapshot.system.latents
-        image = generate(
-            snapshot.system.generator, draw_latents(3, "samples-latents", 0, 64, space)[:1], torch.tensor([labels])
-        )
-        assert np.array_equal(sampled(caption), image[0].permute(1, 2, 0).numpy())
+        out = tmp_path / "samples.png"
+        assert _progan("sample", run.root, "--out", out, "--count", 8, "--seed", 3, "--caption", caption) == 0
+        shown.append(np.asarray(Image.open(out)))
+        images = generate(system.generator, latents, torch.tensor([labels] * 64))[:8]
+        assert np.array_equal(shown[-1], tile(images, 8).numpy())
+    assert not np.array_equal(*shown)
     capsys.readouterr()
     assert _progan("sample", run.root, "--caption", "a face with freckles") == 2
     known = "their attributes are Dark_Skin, Long_Hair"
