@@ -7,21 +7,33 @@ from torch import Tensor
 
 from pipelines.console import say
 from pipelines.snapshots import describe, open_snapshot
+from progan.engine.snapshot import Snapshot
 from progan.files import atomic_path
+from progan.sampling.asking import asked
 from progan.sampling.generate import image_sequence
 from progan.sampling.grids import save_sheet, tile
+from progan.types import ConfigError, LabelSpace
 
 
-def sample(source: Path, out: Path, count: int, columns: int, seed: int) -> None:
+def sample(source: Path, out: Path, count: int, columns: int, seed: int, caption: str | None) -> None:
     """Write `count` images of a snapshot (or of a run's last) as a grid when `out` ends in .png, else one by one."""
     snapshot = open_snapshot(source)
     system = snapshot.system
-    images = image_sequence(system.generator, seed, system.latents, system.labels, "samples")(0, count)
+    labels = system.labels if caption is None else _asked(caption, snapshot)
+    images = image_sequence(system.generator, seed, system.latents, labels, "samples")(0, count)
     if out.suffix == ".png":
         save_sheet(tile(images, columns), out)
     else:
         _save_each(images, out)
     say(f"{count} images of {describe(snapshot)} in {out}")
+
+
+def _asked(caption: str, snapshot: Snapshot) -> LabelSpace:
+    space = snapshot.system.labels
+    if not space.several:
+        rule = f"the generator of {snapshot.path} is given no attributes"
+        raise ConfigError(f"--caption: {rule}; train a system that is, such as gan-cls, on a set with several labels")
+    return asked(caption, snapshot.data.classes, space)
 
 
 def _save_each(images: Tensor, folder: Path) -> None:

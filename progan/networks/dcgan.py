@@ -95,6 +95,7 @@ class DcganDiscriminator(nn.Module):
         self.reference = reference
         self.channels = channels
         self.num_classes = num_classes
+        self.maps = maps[-1]
         chain = [channels + num_classes, *maps]
         self.layers = nn.ModuleList(
             nn.Conv2d(before, after, KERNEL, stride=2, padding=KERNEL // 2)
@@ -105,6 +106,11 @@ class DcganDiscriminator(nn.Module):
         self.head = head(maps[-1] * side**2)
 
     def forward(self, images: Tensor, labels: Tensor) -> Verdict:
+        verdict: Verdict = self.head(self.last_maps(images, labels).flatten(1))
+        return verdict
+
+    def last_maps(self, images: Tensor, labels: Tensor) -> Tensor:
+        """What the last convolution gives, rectified, NCHW."""
         if self.reference is not None:
             images, labels = self.reference.join(images, labels)
         x = with_labels(look(images, self.channels), labels, self.num_classes)
@@ -112,5 +118,4 @@ class DcganDiscriminator(nn.Module):
             x = F.leaky_relu(norm(layer(x)), 0.2)
         if self.reference is not None:
             x = self.reference.leave(x)  # before the head: it may compare the samples of a batch
-        verdict: Verdict = self.head(x.flatten(1))
-        return verdict
+        return x

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from progan.config import Settings, unless_named, validate
-from progan.systems import acgan, conditional, dcgan, progan, semi_supervised, vanilla
+from progan.systems import acgan, conditional, dcgan, gan_cls, progan, semi_supervised, vanilla
 from progan.systems.system import System
 from progan.types import DataSpec
 
@@ -16,6 +16,7 @@ SystemConfig = Annotated[
     | dcgan.DcganConfig
     | conditional.ConditionalConfig
     | acgan.AcganConfig
+    | gan_cls.GanClsConfig
     | semi_supervised.SemiSupervisedConfig,
     Field(discriminator="name"),
     unless_named("progan"),
@@ -28,6 +29,7 @@ SYSTEMS: dict[str, Callable[[Any, DataSpec, int], System]] = {
     "dcgan": dcgan.build,
     "conditional": conditional.build,
     "acgan": acgan.build,
+    "gan-cls": gan_cls.build,
     "semi-supervised": semi_supervised.build,
 }
 

@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 
 from pipelines.__main__ import main
+from pipelines.snapshots import open_snapshot
 from progan.rundir import RunDirectory
+from progan.sampling.generate import generate
+from progan.sampling.grids import tile
+from progan.sampling.latents import draw_latents
 
 ROOT = Path(__file__).parents[2]
 SIDE = 8  # pixels
@@ -30,11 +35,16 @@ TREES: dict[str, dict[str, Any]] = {
         "system": {"name": "conditional", "networks": NETWORKS},
         "schedule": {"name": "constant", "resolution": SIDE, "batch": 16, "total_kimg": 0.192},
     },
+    "gan-cls": {
+        "system": {"name": "gan-cls", "networks": NETWORKS},
+        "schedule": {"name": "constant", "resolution": SIDE, "batch": 16, "total_kimg": 0.192},
+    },
 }
 LABEL_TERMS = {
     "progan": {"discriminator/label_real", "discriminator/label_fake", "generator/label_fake"},
     "acgan": {"discriminator/label_real", "discriminator/label_fake", "generator/label_fake"},
     "conditional": set(),
+    "gan-cls": set(),
 }
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -89,7 +99,26 @@ def test_a_run_on_several_labels_goes_through_all_stages(run: RunDirectory, tmp_
     assert "energy1k" in (run.root / "report.md").read_text()
 
 
-@pytest.mark.parametrize("system", ["acgan", "conditional"])
+def test_samples_are_of_the_attributes_that_a_caption_asks_for(
+    run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    system = open_snapshot(run.root).system
+    latents = draw_latents(3, "samples-latents", 0, 64, system.latents)
+    shown = []
+    for caption, labels in (("long hair", [0, 1]), ("a person with dark skin and no long hair", [1, 0])):
+        out = tmp_path / "samples.png"
+        assert _progan("sample", run.root, "--out", out, "--count", 8, "--seed", 3, "--caption", caption) == 0
+        shown.append(np.asarray(Image.open(out)))
+        images = generate(system.generator, latents, torch.tensor([labels] * 64))[:8]
+        assert np.array_equal(shown[-1], tile(images, 8).numpy())
+    assert not np.array_equal(*shown)
+    capsys.readouterr()
+    assert _progan("sample", run.root, "--caption", "a face with freckles") == 2
+    known = "their attributes are Dark_Skin, Long_Hair"
+    assert capsys.readouterr().err == f"error: --caption: 'freckles' says nothing of these faces; {known}\n"
+
+
+@pytest.mark.parametrize("system", ["acgan", "conditional", "gan-cls"])
 def test_a_dry_run_before_the_set_is_prepared_says_that_sizes_depend_on_its_labels(
     system: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

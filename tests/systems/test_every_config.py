@@ -93,7 +93,7 @@ def _weights(training: Training) -> dict[str, Tensor]:
 
 def test_there_are_configs_of_every_system() -> None:
     assert {load(Config, path).system.name for path in CONFIGS} >= {
-        *("vanilla", "dcgan", "conditional", "acgan", "semi-supervised", "progan")
+        *("vanilla", "dcgan", "conditional", "acgan", "gan-cls", "semi-supervised", "progan")
     }
 
 

@@ -17,6 +17,7 @@ from progan.systems.acgan import AcganConfig
 from progan.systems.conditional import ConditionalConfig
 from progan.systems.convolutional import ConvolutionalNetworks
 from progan.systems.dense import DenseNetworks
+from progan.systems.gan_cls import GanClsConfig
 from progan.systems.system import System
 from progan.types import Batch, ConfigError, DataSpec
 
@@ -25,6 +26,7 @@ CLASSES = DataSpec((SIZE,), 64, ("left", "right"), "none")
 SEVERAL = DataSpec((SIZE,), 64, ("left", "right"), "none", multilabel=True, shares=(0.5, 0.5))
 DENSE = DenseNetworks(channels=1, generator=(32, 32), discriminator=(32, 32), deviation=0.2, bias=0)
 CONVOLUTIONAL = ConvolutionalNetworks(generator=((1, 8), (2, 4)), discriminator=(4, 8))
+PLAIN = ConvolutionalNetworks(generator=((1, 16), (2, 16)), discriminator=(8, 16), norm="none", deviation=0.1)
 SYSTEMS = [
     kind(latent_dim=4, networks=networks)
     for kind in (ConditionalConfig, AcganConfig)
@@ -126,13 +128,14 @@ def _brightness(system: System, labels: Tensor) -> Tensor:
         (ConditionalConfig(latent_dim=4, networks=DENSE), Halves(several=True)),
         (AcganConfig(latent_dim=4, networks=DENSE), Halves(several=False, labelled=0.1)),
         (AcganConfig(latent_dim=4, networks=DENSE), Halves(several=True)),
+        (GanClsConfig(latent_dim=4, networks=PLAIN), Halves(several=True)),
     ],
-    ids=["conditional", "conditional-several", "acgan-few-labels", "acgan-several"],
+    ids=["conditional", "conditional-several", "acgan-few-labels", "acgan-several", "gan-cls"],
 )
 @pytest.mark.usefixtures("one_thread")
 def test_what_is_asked_for_is_what_is_painted(config: SystemConfig, reals: Halves) -> None:
     system = _built(config, SEVERAL if reals.several else CLASSES)
-    optim = OptimConfig(lr=0.01, beta1=0.5, ema_half_life_kimg=0)
+    optim = OptimConfig(lr=0.01 if config.networks.name == "dense" else 0.005, beta1=0.5, ema_half_life_kimg=0)
     schedule = constant(ConstantConfig(resolution=SIZE, batch=32, total_kimg=6.4), optim.lr)
     rules = Rules(0, optim, False, 6400, World(), torch.device("cpu"))
     (tick,) = train(start(system, optim), schedule, reals, rules)
