@@ -1,4 +1,4 @@
-"""Captions of faces, made of their attributes: a closed language, such as "a woman with eyeglasses smiling"."""
+"""Captions of faces, made of their attributes: a closed language, such as "a woman smiling with eyeglasses"."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from progan.types import UNLABELLED
 
 MALE = "Male"  # whose caption is the subject, or its contrary
-UNWORN = "Wearing_"  # how names begin of what is worn
+WEARING = "Wearing_"  # how names of what is worn begin
 # Each phrase in as many wordings. The first is the plain one.
 SUBJECT = ("a {}", "a photo of a {}", "this is a {}")
 QUALITY = ("{}", "who is {}", "and {}")
@@ -27,12 +27,12 @@ def words(text: str) -> list[str]:
 
 def said(name: str) -> str:
     """The words of an attribute: wavy hair for Wavy_Hair, hat for Wearing_Hat."""
-    return " ".join(words(name.removeprefix(UNWORN)))
+    return " ".join(words(name.removeprefix(WEARING)))
 
 
 def _phrase(name: str) -> tuple[str, ...]:
     """The wordings of an attribute that holds."""
-    own = QUALITY if said(name) in QUALITIES else WORN if name.startswith(UNWORN) else OWN
+    own = QUALITY if said(name) in QUALITIES else WORN if name.startswith(WEARING) else OWN
     return tuple(wording.format(said(name)) for wording in own)
 
 
