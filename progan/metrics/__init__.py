@@ -28,6 +28,7 @@ class Result:
     source: str
     unit: str = ""  # "" for a pure number
     counts: str = "images"  # what the number in the name counts
+    chance: float = 0.0  # two values of one generator differ by so much
     unpublished: str = ""  # its name with another network than the published; "": its own
     unpublished_title: str = ""  # its title then; "": its own
 
@@ -171,6 +172,7 @@ METRICS = {
                 title="Share of statistically different bins of thumbnails",
                 better="lower",
                 source="arXiv 1805.12462",
+                chance=0.1,  # two deviations of the difference of two shares of 100 bins, each about 0.15
             ),
             "spread": Result(
                 title="Mean distance between two thumbnails",

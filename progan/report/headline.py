@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from progan.metrics import describe
+from progan.metrics import Result, describe
 from progan.report.records import Measurement
 from progan.types import ConfigError
 
@@ -23,6 +23,7 @@ class Headline:
     metric: str
     title: str  # what the name stands for; the name again where it is not known
     better: Better | None  # match: the nearer to the floor; None: not known
+    chance: float  # two values of one generator differ by so much
     counted: str  # how many of what were compared, as "2,048 images"
     last: Measurement
     best: Measurement | None  # of the trained ones; None before training or where it is not known what is better
@@ -57,13 +58,13 @@ class Headline:
 
     @property
     def slip(self) -> float | None:
-        """By how much of the best value the last is worse; 0 where their intervals overlap, None without a best."""
+        """By how much of the best value the last is worse; 0 where that may be chance, None without a best."""
         if self.best is None or self.better is None or self.best.value == 0:
             return None
         if overlap(self.best, self.last):
             return 0.0
         worse = badness(self.last, self.better, self.floor) - badness(self.best, self.better, self.floor)
-        return worse / abs(self.best.value)
+        return worse / abs(self.best.value) if worse > self.chance else 0.0
 
     @property
     def slipped(self) -> bool:
@@ -104,12 +105,14 @@ def _headline(measured: list[Measurement]) -> Headline:
     last = comparable[-1]
     alike = [one for one in comparable if one.resolution == last.resolution]
     floor = next((one.floor for one in reversed(alike) if one.floor is not None), None)
-    title, better, counts = _meaning(last.metric)
+    meaning = _meaning(last.metric)
+    better = None if meaning is None else meaning.better
     return Headline(
         metric=last.metric,
-        title=title,
+        title=last.metric if meaning is None else _title(meaning),
         better=better,
-        counted=_counted(last, counts),
+        chance=0.0 if meaning is None else meaning.chance,
+        counted=_counted(last, "images" if meaning is None else meaning.counts),
         last=last,
         best=_best([one for one in alike if one.images_seen > 0], better, floor),
         untrained=next((one for one in alike if one.images_seen == 0), None),
@@ -119,13 +122,16 @@ def _headline(measured: list[Measurement]) -> Headline:
     )
 
 
-def _meaning(metric: str) -> tuple[str, Better | None, str]:
-    """Title, which values are better, what is counted."""
+def _meaning(metric: str) -> Result | None:
+    """None for one of a run with another version of this package: it is shown under its own name."""
     try:
-        row = describe(metric)
-    except ConfigError:  # of a run with another version of this package: shown under its own name
-        return metric, None, "images"
-    return f"{row.title}, {row.unit}" if row.unit else row.title, row.better, row.counts
+        return describe(metric)
+    except ConfigError:
+        return None
+
+
+def _title(meaning: Result) -> str:
+    return f"{meaning.title}, {meaning.unit}" if meaning.unit else meaning.title
 
 
 def _counted(one: Measurement, counts: str) -> str:

@@ -222,6 +222,13 @@ def test_a_run_that_learns_nothing_or_gets_worse_is_seen(tmp_path: Path, last: f
     assert _found(diagnosis, "Slip from the best").state == slip
 
 
+@pytest.mark.parametrize(("last", "slip"), [(0.13, "fine"), (0.3, "bad")])
+def test_what_may_be_chance_is_no_slip(tmp_path: Path, last: float, slip: str) -> None:
+    values = {0: 0.9, 1000: 0.09, 2000: last}
+    diagnosis = _diagnosed(tmp_path, measured=[measurement("ndb2k", value, seen, 8) for seen, value in values.items()])
+    assert _found(diagnosis, "Slip from the best").state == slip
+
+
 def test_limits_hold_in_both_directions() -> None:
     assert [Limits(1.0, 2.0).judge(value) for value in (0.9, 1.0, 2.0)] == ["fine", "watch", "bad"]
     assert [Limits(2.0, 1.0).judge(value) for value in (2.1, 2.0, 1.0)] == ["fine", "watch", "bad"]
