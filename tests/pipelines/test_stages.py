@@ -250,6 +250,7 @@ def test_the_sample_command_writes_a_grid_or_single_images(run: Path, tmp_path: 
     _progan("sample", max((run / "snapshots").iterdir()), "--out", tmp_path / "images", "--count", 3)
     assert (tmp_path / "grid.png").exists()
     assert _progan("sample", run, "--out", "README.md/grid.png", code=2).stderr.startswith("error: README.md: ")
+    assert "is given no attributes" in _progan("sample", run, "--caption", "a woman", code=2).stderr
     assert len(list((tmp_path / "images").glob("*.png"))) == 3
 
 
