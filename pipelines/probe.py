@@ -24,6 +24,7 @@ from progan.data.reading.order import Numbers
 from progan.engine.snapshot import Snapshot
 from progan.files import write_json
 from progan.metrics import probes, supervised
+from progan.metrics.classification import confusion
 from progan.metrics.gathering import Progress
 from progan.metrics.linear import Kind, require_scikit_learn
 from progan.metrics.probe_features import RULES, Discriminating, Layers, Look, features_of, pixels_of
@@ -187,7 +188,7 @@ class _Probing:
         return probes.even_subset(self.learned.labels, len(self.learned.classes), count, seed)
 
     def _trial(self, features: str, learned: int, classifier: str, found: Answers) -> Trial:
-        counts = probes.confusion(found.labels, self.asked.labels, len(self.learned.classes))
+        counts = confusion(found.labels, self.asked.labels, len(self.learned.classes))
         return Trial(features, learned, classifier, counts, found.c, found.converged)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -91,7 +92,7 @@ def score(given: Tensor, labels: Tensor, names: Sequence[str]) -> Classification
         answers=labels.numel(),
         errors=int((given != labels).sum()),
         classes=tuple(_class_score(*row) for row in rows),
-        confusion=None if labels.dim() == 2 else _confusion(given, labels, len(names)),
+        confusion=None if labels.dim() == 2 else confusion(given, labels, len(names)).tolist(),
     )
 
 
@@ -115,6 +116,7 @@ def _share(answers: Tensor) -> float | None:
     return float(answers.double().mean()) if len(answers) else None
 
 
-def _confusion(given: Tensor, labels: Tensor, count: int) -> list[list[int]]:
-    table: list[list[int]] = torch.bincount(labels * count + given, minlength=count**2).view(count, count).tolist()
-    return table
+def confusion(given: Tensor, labels: Tensor, count: int) -> NDArray[np.int64]:
+    """Answers and labels, int64 N -> KK: images of the row's class taken for the column's."""
+    counts: NDArray[np.int64] = torch.bincount(labels * count + given, minlength=count**2).view(count, count).numpy()
+    return counts

@@ -93,13 +93,6 @@ def scaling(learned: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda features: (features - mean) * scale
 
 
-def confusion(said: Tensor, labels: Tensor, classes: int) -> NDArray[np.int64]:
-    """Both int64 N -> KK, as `Trial` has it."""
-    pairs = labels * classes + said
-    counts: NDArray[np.int64] = torch.bincount(pairs, minlength=classes**2).view(classes, classes).numpy()
-    return counts
-
-
 def score(trials: Sequence[Trial], classes: Sequence[str]) -> dict[str, Any]:
     """The result of trials that differ in their seeds alone, ready for JSON.
 

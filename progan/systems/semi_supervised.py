@@ -12,7 +12,7 @@ from progan.systems.dense import DenseNetworks
 from progan.systems.networks import Networks
 from progan.systems.pair import Shape
 from progan.systems.system import System
-from progan.types import ConfigError, DataSpec, LatentSpace
+from progan.types import ConfigError, DataSpec, LabelsMissing, LatentSpace
 
 NotNegative = Annotated[float, Field(ge=0)]
 GENERATORS = {"feature_matching": FeatureMatching, "logistic": LogisticGenerator}
@@ -32,7 +32,7 @@ class SemiSupervisedConfig(Settings):
 
 
 def build(config: SemiSupervisedConfig, data: DataSpec, resolution: int) -> System:
-    """The generator knows no classes. ConfigError for data without one class an image, or of an unfit size."""
+    """The generator knows no classes. LabelsMissing without labels, ConfigError for several or an unfit size."""
     _require_one_class_an_image(data)
     pair = config.networks.build(
         Shape(resolution, config.latent_dim, classes=data.num_classes, from_classes=True, latents=config.latents)
@@ -58,7 +58,7 @@ def _require_one_class_an_image(data: DataSpec) -> None:
     if data.num_classes and not data.multilabel:
         return
     held = "have several labels each" if data.multilabel else "have no labels"
-    raise ConfigError(
+    raise (ConfigError if data.num_classes else LabelsMissing)(
         f"data.path: its images {held}; semi-supervised learning takes one class an image: prepare the set with one, "
         "such as --label class"
     )

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from progan.metrics import linear, probes
+from progan.metrics.classification import confusion
 from progan.metrics.linear import Kind, fit
 from progan.metrics.probes import Known, Trial
 from progan.random import generator
@@ -105,7 +106,7 @@ def test_scores_are_what_counting_gives() -> None:
     labels = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2, 3])
     said = [torch.tensor([0, 0, 1, 1, 1, 2, 2, 0, 0, 0]), torch.tensor([0, 0, 0, 1, 0, 2, 2, 2, 2, 1])]
     trials = [
-        Trial("pixels", 5, "svm", probes.confusion(each, labels, CLASSES), c, True)
+        Trial("pixels", 5, "svm", confusion(each, labels, CLASSES), c, True)
         for each, c in zip(said, (1.0, 10.0), strict=True)
     ]
     found = probes.score(trials, "abcd")

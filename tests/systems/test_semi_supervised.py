@@ -17,7 +17,7 @@ from progan.systems.convolutional import ConvolutionalNetworks
 from progan.systems.dense import DenseNetworks, DiscriminatorLayers
 from progan.systems.semi_supervised import SemiSupervisedConfig
 from progan.systems.system import System
-from progan.types import UNLABELLED, Batch, ConfigError, DataSpec
+from progan.types import UNLABELLED, Batch, ConfigError, DataSpec, LabelsMissing
 
 SIDE, CLASSES, COUNT = 8, 3, 12
 DATA = DataSpec((SIDE,), 100, ("a", "b", "c"), "none")
@@ -133,3 +133,9 @@ def test_data_without_one_class_an_image_are_refused_in_one_line(data: DataSpec,
         build(SemiSupervisedConfig(), data, SIDE)
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
+
+
+def test_labels_that_are_missing_are_told_from_labels_of_another_kind() -> None:
+    """So that a dry run before the set is prepared can go on."""
+    with pytest.raises(LabelsMissing):
+        build(SemiSupervisedConfig(), replace(DATA, classes=()), SIDE)
