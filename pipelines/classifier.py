@@ -5,12 +5,12 @@ from pathlib import Path
 
 from pipelines.console import counting, say, stoppable
 from pipelines.measuring import evaluation_device
+from progan.data.labelled import LabelledImages
 from progan.data.loader import DataConfig, open_set
 from progan.data.manifest import Manifest
 from progan.metrics.classifier_file import ClassifierFacts, names_results, save_classifier
 from progan.metrics.classifier_training import (
     ClassifierTraining,
-    Examples,
     Judgement,
     judge,
     train_classifier,
@@ -28,11 +28,11 @@ def classifier(data: str, out: Path, name: str, network: ClassifierConfig, train
     manifest = open_set(DataConfig(path=data))
     with (
         stoppable("nothing is written; the same command starts again"),
-        closing(Examples(manifest, network.resolution, training.seed)) as examples,
+        closing(LabelledImages(manifest, _side(manifest, network.resolution), training.seed)) as images,
     ):
         trained = untrained_classifier(manifest.spec.num_classes, network, training.seed)
-        _train(trained, examples, training)
-        found = judge(trained, examples, evaluation_device())
+        _train(trained, images, training)
+        found = judge(trained, images, evaluation_device())
         save_classifier(out, trained, _facts(name, manifest, network, training, found))
     say(
         f"{out}: right in {found.accuracy:.1%} on {found.images} images that were held out "
@@ -40,13 +40,18 @@ def classifier(data: str, out: Path, name: str, network: ClassifierConfig, train
     )
 
 
-def _train(classifier: Classifier, examples: Examples, training: ClassifierTraining) -> None:
+def _side(manifest: Manifest, looked_at: int) -> int:
+    """Px: images are read no larger than they are looked at, if the set has such."""
+    return max((size for size in manifest.resolutions if size <= looked_at), default=manifest.resolutions[0])
+
+
+def _train(classifier: Classifier, images: LabelledImages, training: ClassifierTraining) -> None:
     with counting("classifier", "images") as show:
 
         def progress(seen: int, loss: float) -> None:
             show(seen, training.images, 0, f"loss {loss:.3f}")
 
-        train_classifier(classifier, examples, training, evaluation_device(), progress)
+        train_classifier(classifier, images, training, evaluation_device(), progress)
 
 
 def _facts(

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Column, Table
@@ -14,10 +16,11 @@ from torch import Tensor
 from pipelines.console import counting, say
 from pipelines.measuring import evaluation_device
 from pipelines.snapshots import describe, open_snapshot
+from progan.data.labelled import LabelledImages
 from progan.data.loader import DataConfig, open_set
 from progan.data.manifest import Manifest
 from progan.engine.snapshot import Snapshot
-from progan.metrics.classification import Classification, ClassScore, answer, labelled_batches, score
+from progan.metrics.classification import Classification, ClassScore, answer, score
 from progan.rundir import run_of
 from progan.types import DataError
 
@@ -68,20 +71,17 @@ def _listed(classes: Sequence[str]) -> str:
 
 def _ask(snapshot: Snapshot, manifest: Manifest) -> Classification:
     given: list[Tensor] = []
-    labels: list[Tensor] = []
-    device, system = evaluation_device(), snapshot.system
+    device, system, phase = evaluation_device(), snapshot.system, snapshot.phase
     discriminator = system.discriminator.to(device)
-    with counting("classify", "images") as show:
-        for batch in labelled_batches(manifest, snapshot.phase.resolution, BATCH):
-            found = answer(discriminator, batch, device, snapshot.phase.fade, system.group)
+    with counting("classify", "images") as show, closing(LabelledImages(manifest, phase.resolution)) as images:
+        for start in range(0, len(images), BATCH):
+            batch = images.read(np.arange(start, min(start + BATCH, len(images))))
+            found = answer(discriminator, batch, device, phase.fade, system.group)
             if found is None:
                 raise _without_classes(snapshot)
             given.append(found)
-            labels.append(batch.labels)
-            show(BATCH * len(given), manifest.count, 0, "")
-    if not given:
-        raise DataError(f"{manifest.place.describe()}: none of its images has a label; prepare it with --label")
-    return score(torch.cat(given), torch.cat(labels), snapshot.data.classes)
+            show(start + len(found), len(images), 0, "")
+        return score(torch.cat(given), images.labels, snapshot.data.classes)
 
 
 def _record(found: Classification, snapshot: Snapshot, manifest: Manifest, seconds: float) -> dict[str, Any]:

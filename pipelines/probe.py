@@ -87,15 +87,18 @@ def probe(source: Path, train: str, test: str, request: Request, out: Path | Non
 
 
 def _opened(path: str, snapshot: Snapshot) -> LabelledImages:
-    return LabelledImages(open_set(DataConfig(path=path)), snapshot.phase.resolution)
+    images = LabelledImages(open_set(DataConfig(path=path)), snapshot.phase.resolution)
+    if images.spec.multilabel:
+        raise DataError(f"{images.name}: has several labels an image; prepare it with one, as --label Smiling")
+    return images
 
 
 def _require_a_test(learned: LabelledImages, asked: LabelledImages) -> None:
-    if learned.classes != asked.classes:
-        shown = [", ".join(each.classes[:4]) for each in (learned, asked)]
+    if learned.spec.classes != asked.spec.classes:
+        shown = [", ".join(each.spec.classes[:4]) for each in (learned, asked)]
         rule = f"its classes ({shown[1]}) are not those of {learned.name} ({shown[0]})"
         raise DataError(f"--test {asked.name}: {rule}; prepare both with the same --label")
-    if learned.fingerprint == asked.fingerprint:
+    if learned.spec.fingerprint == asked.spec.fingerprint:
         raise DataError(f"--test {asked.name}: the same images as --train; prepare others, as with --partition test")
 
 
@@ -117,7 +120,9 @@ class _Probing:
     def require_possible(self) -> None:
         """ConfigError before anything that takes time."""
         if {"random", "trained"} & set(self.request.features):
-            self._body(self.snapshot.system.discriminator).looking(self.request.layers)(self.learned.read(np.arange(1)))
+            self._body(self.snapshot.system.discriminator).looking(self.request.layers)(
+                self.learned.read(np.arange(1)).images
+            )
         for count in self.request.labels:
             self._numbers(count, self.request.seeds[0])
 
@@ -127,7 +132,7 @@ class _Probing:
         for features in self.request.features:
             for trial in self._trials(features):
                 alike.setdefault((trial.features, trial.learned, trial.classifier), []).append(trial)
-        return [probes.score(trials, self.learned.classes) for trials in alike.values()]
+        return [probes.score(trials, self.learned.spec.classes) for trials in alike.values()]
 
     def _trials(self, features: Features) -> Iterator[Trial]:
         if features == "supervised":
@@ -174,8 +179,8 @@ class _Probing:
 
     def _taught(self, count: int | None, seed: int) -> Trial:
         numbers, body = self._numbers(count, seed), self._untrained(seed)
-        width = body.look(self.learned.read(numbers[:1])).shape[1]
-        pupil = Supervised(body, width, len(self.learned.classes))
+        width = body.look(self.learned.read(numbers[:1]).images).shape[1]
+        pupil = Supervised(body, width, len(self.learned.spec.classes))
         pupil.learn(
             self.learned, numbers, seed, partial(self.progress, f"supervised, {len(numbers)} labels, seed {seed}")
         )
@@ -185,10 +190,10 @@ class _Probing:
     def _numbers(self, count: int | None, seed: int) -> Numbers:
         if count is None:
             return np.arange(len(self.learned))
-        return probes.even_subset(self.learned.labels, len(self.learned.classes), count, seed)
+        return probes.even_subset(self.learned.labels, len(self.learned.spec.classes), count, seed)
 
     def _trial(self, features: str, learned: int, classifier: str, found: Answers) -> Trial:
-        counts = confusion(found.labels, self.asked.labels, len(self.learned.classes))
+        counts = confusion(found.labels, self.asked.labels, len(self.learned.spec.classes))
         return Trial(features, learned, classifier, counts, found.c, found.converged)
 
 
@@ -201,13 +206,13 @@ def _facts(snapshot: Snapshot, learned: LabelledImages, asked: LabelledImages, r
         "fade": snapshot.phase.fade,
         "layers": request.layers,
         "seeds": list(request.seeds),
-        "classes": list(learned.classes),
+        "classes": list(learned.spec.classes),
         "train": learned.name,
         "train_images": len(learned),
-        "train_fingerprint": learned.fingerprint,
+        "train_fingerprint": learned.spec.fingerprint,
         "test": asked.name,
         "test_images": len(asked),
-        "test_fingerprint": asked.fingerprint,
+        "test_fingerprint": asked.spec.fingerprint,
         "rules": {**RULES, "linear": probes.RULE, "supervised": supervised.RULE},
         "versions": {"progan": progan.__version__, "torch": version("torch"), "scikit-learn": version("scikit-learn")},
     }

@@ -1,18 +1,12 @@
 """How well the class head of a discriminator tells the classes of labelled images."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from progan.data.manifest import Manifest
-from progan.data.reading.order import Shuffled
-from progan.data.reading.reader import Reader
 from progan.data.reals import to_reals
 from progan.metrics.precision import published_precision
 from progan.types import UNLABELLED, Batch, Verdict
@@ -45,21 +39,6 @@ class Classification:
         return 1 - self.errors / self.answers
 
 
-def labelled_batches(manifest: Manifest, resolution: int, size: int) -> Iterator[Batch]:
-    """All images of a set that have a label, as they are stored, in one mixed order.
-
-    Mixed, because layers that see a minibatch expect it to be as various as the training's. DataError names an image
-    that cannot be read.
-    """
-    labels = torch.from_numpy(manifest.read_labels())
-    known = np.flatnonzero(labels.view(manifest.count, -1)[:, 0].numpy() != UNLABELLED)
-    rows = known[Shuffled(len(known), 0, "classification").rows(np.arange(len(known)))] if len(known) else known
-    with closing(Reader(manifest, resolution)) as reader:
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
-            yield Batch(reader.begin(part).result().permute(0, 3, 1, 2), labels[torch.from_numpy(part)])
-
-
 def answer(
     discriminator: Callable[[Tensor, Tensor], Verdict],
     batch: Batch,
@@ -86,12 +65,15 @@ def answer(
 def score(given: Tensor, labels: Tensor, names: Sequence[str]) -> Classification:
     """Answers against the labels: int64 N, or NK of 1 and 0; at least one of them, all known."""
     said, true = (_of_each_class(each, len(names)) for each in (given, labels))
-    rows = zip(names, said.unbind(1), true.unbind(1), strict=True)
+    hits, images = (said & true).sum(dim=0), true.sum(dim=0)
+    accuracy = (said == true).double().mean(dim=0)
+    precision, recall = shares(hits, said.sum(dim=0)), shares(hits, images)
+    rows = zip(names, images.tolist(), accuracy.tolist(), precision, recall, strict=True)
     return Classification(
         images=len(labels),
         answers=labels.numel(),
         errors=int((given != labels).sum()),
-        classes=tuple(_class_score(*row) for row in rows),
+        classes=tuple(ClassScore(*row) for row in rows),
         confusion=None if labels.dim() == 2 else confusion(given, labels, len(names)).tolist(),
     )
 
@@ -101,22 +83,11 @@ def _of_each_class(labels: Tensor, count: int) -> Tensor:
     return labels == 1 if labels.dim() == 2 else F.one_hot(labels, count) == 1
 
 
-def _class_score(name: str, said: Tensor, true: Tensor) -> ClassScore:
-    """said, true: N bool."""
-    return ClassScore(
-        name=name,
-        images=int(true.sum()),
-        accuracy=float((said == true).double().mean()),
-        precision=_share(true[said]),
-        recall=_share(said[true]),
-    )
+def shares(parts: Tensor, wholes: Tensor) -> list[float | None]:
+    """Of counts, int64 K; None of nothing."""
+    return [part / whole if whole else None for part, whole in zip(parts.tolist(), wholes.tolist(), strict=True)]
 
 
-def _share(answers: Tensor) -> float | None:
-    return float(answers.double().mean()) if len(answers) else None
-
-
-def confusion(given: Tensor, labels: Tensor, count: int) -> NDArray[np.int64]:
+def confusion(given: Tensor, labels: Tensor, count: int) -> Tensor:
     """Answers and labels, int64 N -> KK: images of the row's class taken for the column's."""
-    counts: NDArray[np.int64] = torch.bincount(labels * count + given, minlength=count**2).view(count, count).numpy()
-    return counts
+    return torch.bincount(labels * count + given, minlength=count**2).view(count, count)

@@ -4,33 +4,33 @@ It stands among the metrics because it makes one of their instruments; the engin
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from progan.config import Settings
-from progan.data.manifest import Manifest
+from progan.data.labelled import LabelledImages
 from progan.data.reading.order import Numbers, Shuffled
-from progan.data.reading.reader import Reader
 from progan.data.reals import to_reals
 from progan.metrics.precision import exact_arithmetic, published_precision
 from progan.networks.classifier import Classifier, ClassifierConfig
 from progan.random import generator, key
-from progan.types import UNLABELLED, Batch, DataError, TrainingError
+from progan.types import Batch, DataError, TrainingError
 
 HELD_OUT = 10  # one labelled image in so many
 
+Loss = Callable[[Numbers, int], Tensor]  # of the images of these numbers, shown after so many -> scalar
 Progress = Callable[[int, float], None]  # images seen, loss of the last batch
 
 
 class ClassifierTraining(Settings):
-    """How a classifier is trained: with Adam, each image mirrored with probability 1/2."""
+    """How a classifier is trained, with Adam."""
 
     images: Annotated[int, Field(ge=1)] = 200_000  # shown in all
     batch: Annotated[int, Field(ge=1)] = 64
@@ -70,86 +70,74 @@ _WHICH_OF_ALL = _Question(
 )
 
 
-class Examples:
-    """The labelled images of a set, in a part to learn from and a part held out to judge by."""
-
-    def __init__(self, manifest: Manifest, resolution: int, seed: int) -> None:
-        """resolution: px of the images where the set has them; else the largest below, or its smallest.
-
-        DataError for a set that has not two classes, or fewer than HELD_OUT labelled images.
-        """
-        classes, name = manifest.spec.num_classes, manifest.place.describe()
-        if classes < 2:
-            held = "has one class" if classes else "has no labels"
-            raise DataError(f"{name}: {held}, and a classifier needs two; prepare it with --label, as --label Smiling")
-        self.labels = torch.from_numpy(manifest.read_labels())
-        self.multilabel = manifest.spec.multilabel
-        known = np.flatnonzero(self.labels.view(manifest.count, -1)[:, 0].numpy() != UNLABELLED)
-        if len(known) < HELD_OUT:
-            raise DataError(f"{name}: {len(known)} labelled images; a classifier needs {HELD_OUT}, prepare more")
-        drawn = known[torch.randperm(len(known), generator=generator(seed, "classifier-held-out", 0)).numpy()]
-        self.held_out, self.learned = np.split(drawn, [len(known) // HELD_OUT])
-        fitting = [size for size in manifest.resolutions if size <= resolution]
-        self._reader = Reader(manifest, fitting[-1] if fitting else manifest.resolutions[0])
-
-    def read(self, rows: Numbers) -> Batch:
-        """Samples of these numbers, images uint8 N3HH. DataError names one that cannot be read."""
-        return Batch(self._reader.begin(rows).result().permute(0, 3, 1, 2), self.labels[torch.from_numpy(rows)])
-
-    def close(self) -> None:
-        self._reader.close()
-
-    @property
-    def question(self) -> _Question:
-        return _WHICH_OF_ALL if self.multilabel else _WHICH_CLASS
-
-
 def untrained_classifier(classes: int, config: ClassifierConfig, seed: int) -> Classifier:
     """The same weights for the same seed on any device."""
     torch.manual_seed(key(seed, "classifier-weights", 0))
     return Classifier(classes, config)
 
 
-def train_classifier(
-    classifier: Classifier, examples: Examples, training: ClassifierTraining, device: torch.device, progress: Progress
-) -> None:
-    """Show it so many images of those to learn from; TrainingError where a loss or a weight is not finite.
+def split(images: LabelledImages) -> tuple[Numbers, Numbers]:
+    """The numbers of those to learn from, and of those held out to judge by. DataError for fewer than HELD_OUT."""
+    if len(images) < HELD_OUT:
+        raise DataError(f"{images.name}: {len(images)} labelled images; a classifier needs {HELD_OUT}, prepare more")
+    held_out, learned = np.split(np.arange(len(images)), [len(images) // HELD_OUT])
+    return learned, held_out
 
-    The same seed gives the same network on the same machine.
+
+def train_classifier(
+    classifier: Classifier, images: LabelledImages, training: ClassifierTraining, device: torch.device, show: Progress
+) -> None:
+    """Show it those to learn from, as `teach` does. The same seed gives the same network on the same machine."""
+    question = _question(images)
+
+    def loss(numbers: Numbers, seen: int) -> Tensor:
+        return question.loss(*_answered(classifier, _mirrored(images.read(numbers), training.seed, seen), device))
+
+    teach(list(classifier.to(device).train().parameters()), split(images)[0], training, loss, show)
+
+
+def teach(
+    weights: Sequence[nn.Parameter], learned: Numbers, training: ClassifierTraining, loss: Loss, show: Progress
+) -> None:
+    """Lower the loss of the images of these numbers, in an order of the seed.
+
+    TrainingError where a loss or a weight is not finite.
     """
-    optimizer = torch.optim.Adam(classifier.to(device).train().parameters(), lr=training.lr)
-    order = Shuffled(len(examples.learned), training.seed, "classifier-order")
+    optimizer = torch.optim.Adam(weights, lr=training.lr)
+    order = Shuffled(len(learned), training.seed, "classifier-order")
     with exact_arithmetic():
         for seen in range(0, training.images, training.batch):
             positions = np.arange(seen, min(seen + training.batch, training.images))
-            batch = examples.read(examples.learned[order.rows(positions)])
             optimizer.param_groups[0]["lr"] = training.lr_at(seen)
             optimizer.zero_grad()
-            loss = examples.question.loss(*_answered(classifier, _mirrored(batch, training.seed, seen), device))
-            _require_finite("loss", loss.item(), seen)
-            torch.autograd.backward(loss)
+            found = loss(learned[order.rows(positions)], seen)
+            _require_finite("loss", found.item(), seen)
+            torch.autograd.backward(found)
             optimizer.step()
-            progress(seen + len(positions), loss.item())
+            show(seen + len(positions), found.item())
     # No loss shows what the last step did.
-    total = sum(weight.detach().abs().sum().item() for weight in classifier.parameters())
+    total = sum(weight.detach().abs().sum().item() for weight in weights)
     _require_finite("sum of weights", total, training.images)
 
 
-def judge(classifier: Classifier, examples: Examples, device: torch.device, batch: int = 64) -> Judgement:
-    """Ask it about every image that was held out."""
-    held_out, right = examples.held_out, []
+def judge(classifier: Classifier, images: LabelledImages, device: torch.device, batch: int = 64) -> Judgement:
+    """Ask it about every image that is held out."""
+    (_, held_out), question, right = split(images), _question(images), []
     classifier.eval()
     with published_precision(device):
         for start in range(0, len(held_out), batch):
-            shown = examples.read(held_out[start : start + batch])
+            shown = images.read(held_out[start : start + batch])
             asked = Batch(to_reals(shown.images), shown.labels)
-            right.append(examples.question.right(*_answered(classifier, asked, device)))
-    labels = examples.labels[torch.from_numpy(held_out)]
+            right.append(question.right(*_answered(classifier, asked, device)))
     return Judgement(
         images=len(held_out),
         accuracy=float(torch.cat(right).double().mean()),
-        commonest=examples.question.commonest(labels),
+        commonest=question.commonest(images.labels[torch.from_numpy(held_out)]),
     )
+
+
+def _question(images: LabelledImages) -> _Question:
+    return _WHICH_OF_ALL if images.spec.multilabel else _WHICH_CLASS
 
 
 def _mirrored(batch: Batch, seed: int, seen: int) -> Batch:

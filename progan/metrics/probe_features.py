@@ -35,7 +35,7 @@ Progress = Callable[[int, int], None]  # images done, of how many
 def batches(images: LabelledImages, end: int) -> Iterator[Tensor]:
     """Uint8 N3RR of BATCH images up to number `end`; the last is filled up, from the set's beginning if need be."""
     for first in range(0, end, BATCH):
-        yield images.read(np.arange(first, first + BATCH) % len(images))
+        yield images.read(np.arange(first, first + BATCH) % len(images)).images
 
 
 def features_of(images: LabelledImages, look: Look, progress: Progress) -> Tensor:

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from progan.data.reading.order import Balanced, Numbers
+from progan.metrics.classification import shares
 from progan.metrics.linear import Kind, fit
 from progan.random import generator
 from progan.types import ConfigError
@@ -55,7 +55,7 @@ class Trial:
     features: str  # what it saw
     learned: int  # images
     classifier: str
-    counts: NDArray[np.int64]  # KK: test images of the row's class that were said to be of the column's
+    counts: Tensor  # int64 KK: test images of the row's class that were said to be of the column's
     c: float | None
     converged: bool
 
@@ -101,7 +101,7 @@ def score(trials: Sequence[Trial], classes: Sequence[str]) -> dict[str, Any]:
                           is of it
     """
     accuracies = [trial.accuracy for trial in trials]
-    counts = np.sum([trial.counts for trial in trials], axis=0)
+    counts = torch.stack([trial.counts for trial in trials]).sum(dim=0)
     right = counts.diagonal()
     return {
         "features": trials[0].features,
@@ -112,13 +112,9 @@ def score(trials: Sequence[Trial], classes: Sequence[str]) -> dict[str, Any]:
         "accuracies": accuracies,
         "c": [trial.c for trial in trials],
         "converged": all(trial.converged for trial in trials),
-        "precision": dict(zip(classes, _shares(right, counts.sum(axis=0)), strict=True)),
-        "recall": dict(zip(classes, _shares(right, counts.sum(axis=1)), strict=True)),
+        "precision": dict(zip(classes, shares(right, counts.sum(dim=0)), strict=True)),
+        "recall": dict(zip(classes, shares(right, counts.sum(dim=1)), strict=True)),
     }
-
-
-def _shares(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> list[float | None]:
-    return [part / whole if whole else None for part, whole in zip(parts.tolist(), wholes.tolist(), strict=True)]
 
 
 def _chosen(kind: Kind, known: Known, seed: int) -> float:

@@ -1,15 +1,10 @@
 """Scores of answers against plain counting; what is asked, and of which images."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor
 
-from progan.data.manifest import Manifest
-from progan.data.preparing.shards import PrepareOptions, prepare
-from progan.data.sources import SourceOptions, open_source
-from progan.metrics.classification import answer, labelled_batches, score
+from progan.metrics.classification import answer, score
 from progan.types import UNLABELLED, Batch, Verdict
 
 NAMES = ("cat", "dog", "owl", "elk")
@@ -77,17 +72,3 @@ def test_the_discriminator_sees_no_label_and_whole_groups() -> None:
 def test_a_discriminator_without_classes_gives_no_answer() -> None:
     batch = Batch(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64))
     assert answer(lambda images, labels: Verdict(images[:, 0, 0, 0]), batch, CPU) is None
-
-
-def test_every_labelled_image_of_a_set_comes_once_with_its_label(tmp_path: Path) -> None:
-    source = open_source("synthetic", SourceOptions(resolution=8, limit=50, label="Bald"))
-    manifest = prepare(source, tmp_path / "set", PrepareOptions(8, workers=1))
-    labels = Manifest.load(tmp_path / "set").read_labels()
-    batches = list(labelled_batches(manifest, 8, 16))
-    assert [len(batch.images) for batch in batches] == [16, 16, 16, 2]
-    assert all(tuple(batch.images.shape[1:]) == (3, 8, 8) for batch in batches)
-    images = torch.cat([batch.images for batch in batches])
-    assert len(images.flatten(1).unique(dim=0)) == 50
-    assert (
-        torch.cat([batch.labels for batch in batches]).bincount().tolist() == torch.tensor(labels).bincount().tolist()
-    )

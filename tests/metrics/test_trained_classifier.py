@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from progan.data.labelled import LabelledImages
 from progan.data.manifest import Manifest
 from progan.data.preparing.shards import PrepareOptions, prepare
 from progan.data.reading.order import Numbers
@@ -25,9 +26,9 @@ from progan.metrics.classifier_file import (
 )
 from progan.metrics.classifier_training import (
     ClassifierTraining,
-    Examples,
     Judgement,
     judge,
+    split,
     train_classifier,
     untrained_classifier,
 )
@@ -70,10 +71,10 @@ def several(faces: Callable[..., Manifest]) -> Manifest:
 
 
 def trained(manifest: Manifest, training: ClassifierTraining) -> tuple[Classifier, Judgement]:
-    examples = Examples(manifest, SIDE, training.seed)
+    images = LabelledImages(manifest, SIDE, training.seed)
     classifier = untrained_classifier(manifest.spec.num_classes, SMALL, training.seed)
-    train_classifier(classifier, examples, training, CPU, lambda seen, loss: None)
-    return classifier, judge(classifier, examples, CPU)
+    train_classifier(classifier, images, training, CPU, lambda seen, loss: None)
+    return classifier, judge(classifier, images, CPU)
 
 
 def facts(manifest: Manifest, name: str = "faces") -> ClassifierFacts:
@@ -111,45 +112,46 @@ def test_one_seed_makes_one_classifier_and_another_seed_another(skin: Manifest) 
     assert not torch.equal(weights(0), weights(1))
 
 
-class Noted(Examples):
-    """Notes which samples are read."""
+class Noted(LabelledImages):
+    """Notes which images are read."""
 
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(manifest, SIDE, seed=0)
         self.asked: list[int] = []
 
-    def read(self, rows: Numbers) -> Batch:
-        self.asked += rows.tolist()
-        return super().read(rows)
+    def read(self, numbers: Numbers) -> Batch:
+        self.asked += numbers.tolist()
+        return super().read(numbers)
 
 
 def test_it_is_never_shown_what_is_held_out_to_judge_by(skin: Manifest) -> None:
-    examples, classifier = Noted(skin), untrained_classifier(2, SMALL, 0)
-    learned, held_out = set(examples.learned.tolist()), set(examples.held_out.tolist())
+    images, classifier = Noted(skin), untrained_classifier(2, SMALL, 0)
+    learned, held_out = (set(part.tolist()) for part in split(images))
     assert not learned & held_out
     assert learned | held_out == set(range(FACES))
-    train_classifier(classifier, examples, BRIEF.model_copy(update={"images": 300}), CPU, lambda seen, loss: None)
-    assert len(examples.asked) == 300
-    assert set(examples.asked) == learned
-    examples.asked.clear()
-    judge(classifier, examples, CPU)
-    assert sorted(examples.asked) == sorted(held_out)
+    train_classifier(classifier, images, BRIEF.model_copy(update={"images": 300}), CPU, lambda seen, loss: None)
+    assert len(images.asked) == 300
+    assert set(images.asked) == learned
+    images.asked.clear()
+    judge(classifier, images, CPU)
+    assert sorted(images.asked) == sorted(held_out)
 
 
 def test_images_without_a_label_are_left_out(faces: Callable[..., Manifest]) -> None:
     manifest = faces("Black_Hair|Blond_Hair", 60)
-    labels, examples = manifest.read_labels(), Examples(manifest, SIDE, 0)
-    used = np.concatenate([examples.learned, examples.held_out])
-    assert sorted(used.tolist()) == np.flatnonzero(labels >= 0).tolist()
+    labels, images = manifest.read_labels(), LabelledImages(manifest, SIDE)
+    used = np.concatenate(split(images))
+    assert sorted(used.tolist()) == list(range(len(images)))
+    assert sorted(images.labels.tolist()) == sorted(labels[labels >= 0].tolist())
     assert 0 < len(used) < 60
 
 
 def test_half_of_the_images_it_learns_from_are_mirrored(skin: Manifest) -> None:
-    examples, classifier = Noted(skin), untrained_classifier(2, SMALL, 0)
+    images, classifier = Noted(skin), untrained_classifier(2, SMALL, 0)
     shown: list[Tensor] = []
     classifier.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0].clone()))
-    train_classifier(classifier, examples, BRIEF, CPU, lambda seen, loss: None)
-    stored = examples.read(np.array(examples.asked)).images.float() / 127.5 - 1
+    train_classifier(classifier, images, BRIEF, CPU, lambda seen, loss: None)
+    stored = images.read(np.array(images.asked)).images.float() / 127.5 - 1
     as_stored, flipped = ((torch.cat(shown) == each).all(dim=(1, 2, 3)) for each in (stored, stored.flip(3)))
     assert (as_stored | flipped).all()
     assert 30 < int(flipped.sum()) < 70
@@ -157,13 +159,13 @@ def test_half_of_the_images_it_learns_from_are_mirrored(skin: Manifest) -> None:
 
 def test_who_always_gives_the_commonest_answer_is_right_as_often_as_that_is(skin: Manifest, several: Manifest) -> None:
     for manifest in (skin, several):
-        classifier, examples = untrained_classifier(2, SMALL, 0), Examples(manifest, SIDE, 0)
-        labels = manifest.read_labels()[examples.held_out]
+        classifier, images = untrained_classifier(2, SMALL, 0), LabelledImages(manifest, SIDE)
+        labels = images.labels[split(images)[1]].numpy()
         shares = labels.mean(axis=0) if manifest.spec.multilabel else np.array([1 - labels.mean(), labels.mean()])
         torch.nn.init.zeros_(classifier.output.weight)
         with torch.no_grad():
             classifier.output.bias.copy_(torch.from_numpy(shares - 0.5))
-        found = judge(classifier, examples, CPU)
+        found = judge(classifier, images, CPU)
         assert found.accuracy == pytest.approx(np.maximum(shares, 1 - shares).mean())
         assert found.commonest == pytest.approx(found.accuracy)
 
@@ -180,22 +182,17 @@ def test_a_loss_or_weight_that_is_not_finite_ends_the_training_with_its_place(sk
         trained(skin, ClassifierTraining(images=16, batch=16, lr=float("inf")))
 
 
-@pytest.mark.parametrize(("wanted", "read"), [(4, 4), (SIDE, SIDE), (32, SIDE)])
-def test_images_are_read_no_larger_than_they_are_looked_at(skin: Manifest, wanted: int, read: int) -> None:
-    assert Examples(skin, wanted, 0).read(np.array([0, 1])).images.shape == (2, 3, read, read)
-
-
 def test_sets_without_two_classes_or_without_images_are_refused_with_the_remedy(
     faces: Callable[..., Manifest],
 ) -> None:
     with pytest.raises(DataError, match=r"None 60: has no labels.*prepare it with --label"):
-        Examples(faces(None, 60), SIDE, 0)
+        LabelledImages(faces(None, 60), SIDE)
     with pytest.raises(DataError, match=r"6 labelled images; a classifier needs 10"):
-        Examples(faces("Smiling", 6), SIDE, 0)
+        split(LabelledImages(faces("Smiling", 6), SIDE))
 
 
 def test_its_features_are_those_of_the_network_in_the_file_however_images_are_cut(file: Path, skin: Manifest) -> None:
-    images = Examples(skin, SIDE, 0).read(np.arange(40)).images
+    images = LabelledImages(skin, SIDE).read(np.arange(40)).images
     network = classifier_network(file, CPU)
     found = network.extract(images)
     classifier, _ = load_classifier(file)

@@ -109,7 +109,7 @@ def test_the_same_command_writes_the_same_file_and_says_how_often_it_is_right(
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("unlabelled", (), "unlabelled: has no labels, and a classifier needs two; prepare it with --label"),
+        ("unlabelled", (), "unlabelled: has no labels, and telling classes apart needs two; prepare it with --label"),
         ("set", ("--name", "My Faces"), "--name 'My Faces': results are named for it, as fd50k-faces"),
         ("set", ("--name", "0123abcd"), "--name '0123abcd': results are named for it, as fd50k-faces"),
         ("set", ("--resolution", 33), "resolution: give a power of two, got 33"),

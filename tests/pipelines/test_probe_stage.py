@@ -170,7 +170,7 @@ def _body(folder: Path, run: str = "dcgan") -> Discriminating:
 def test_norms_measure_the_images(folder: Path, learned: LabelledImages) -> None:
     body = _body(folder)
     body.calibrate(learned)
-    reals = to_reals(learned.read(np.arange(len(learned))))
+    reals = to_reals(learned.read(np.arange(len(learned))).images)
     maps = body.network.layers[0](reals.mean(dim=1, keepdim=True))
     seen = body.network.layers[1](F.leaky_relu(maps, 0.2))
     # Batches are drawn from the set over and over: nearly, but not exactly, every image as often as any other.
@@ -179,7 +179,7 @@ def test_norms_measure_the_images(folder: Path, learned: LabelledImages) -> None
 
 
 def test_all_layers_are_pooled_maps_beside_the_features(folder: Path, learned: LabelledImages) -> None:
-    body, images = _body(folder), learned.read(np.arange(5))
+    body, images = _body(folder), learned.read(np.arange(5)).images
     network, x, maps = body.network, to_reals(images).mean(dim=1, keepdim=True), []
     for layer, norm in zip(network.layers, network.norms, strict=True):
         x = F.leaky_relu(norm(layer(x)), 0.2)
