@@ -7,7 +7,8 @@ from progan.config import load, parse_yaml
 from progan.settings import Config
 from progan.types import ConfigError
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").rglob("*.yaml"))
+CONFIGS_FOLDER = Path(__file__).parents[1] / "configs"
+CONFIGS = sorted(CONFIGS_FOLDER.rglob("*.yaml"))
 MINIMAL = "data: {path: somewhere}\nschedule: {resolution: 32}\n"
 
 
@@ -26,7 +27,13 @@ def test_every_config_file_is_valid_complete_in_its_header_and_survives_a_round_
     config = load(Config, path)
     dumped = yaml.safe_load(yaml.safe_dump(config.model_dump(mode="json")))
     assert Config.model_validate(dumped) == config
-    assert path.read_text().startswith("# ")
+    text = path.read_text()
+    assert text.startswith("# ")
+    assert str(path.relative_to(CONFIGS_FOLDER.parent)) in text  # the command
+
+
+def test_no_two_configs_make_the_same_run() -> None:
+    assert len({path.stem for path in CONFIGS}) == len(CONFIGS)  # a run is named after its config
 
 
 def test_numbers_in_any_notation_are_numbers_and_words_are_words() -> None:
