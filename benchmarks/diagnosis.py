@@ -1,7 +1,7 @@
 """What `progan diagnose` says of runs made to fail in each way, of several seeds: a row of numbers for each run.
 
     progan prepare synthetic --out datasets/faces-16 --resolution 16 --limit 3000
-    progan prepare synthetic --out datasets/faces-16-few --resolution 16 --limit 16
+    progan prepare synthetic --out datasets/faces-16-few --resolution 16 --limit 8
     python benchmarks/diagnosis.py runs/diagnosis --seeds 0 1 2 [--names collapse healthy]
 
 Runs that are there already are only read. A value in bold is bad, one in italics is watched.
