@@ -135,9 +135,10 @@ def _brightness(system: System, labels: Tensor) -> Tensor:
 @pytest.mark.usefixtures("one_thread")
 def test_what_is_asked_for_is_what_is_painted(config: SystemConfig, reals: Halves) -> None:
     system = _built(config, SEVERAL if reals.several else CLASSES)
-    optim = OptimConfig(lr=0.01 if config.networks.name == "dense" else 0.005, beta1=0.5, ema_half_life_kimg=0)
-    schedule = constant(ConstantConfig(resolution=SIZE, batch=32, total_kimg=6.4), optim.lr)
-    rules = Rules(0, optim, False, 6400, World(), torch.device("cpu"))
+    lr, kimg = (0.01, 6.4) if config.networks.name == "dense" else (0.002, 12.8)
+    optim = OptimConfig(lr=lr, beta1=0.5, ema_half_life_kimg=0)
+    schedule = constant(ConstantConfig(resolution=SIZE, batch=32, total_kimg=kimg), lr)
+    rules = Rules(0, optim, False, schedule.total_images, World(), torch.device("cpu"))
     (tick,) = train(start(system, optim), schedule, reals, rules)
     assert all(map(torch.isfinite, map(torch.tensor, tick.losses.values())))
     asked = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]] if reals.several else [0, 1]).repeat(50, *[1] * reals.several)
