@@ -28,7 +28,7 @@ def classifier(data: str, out: Path, name: str, network: ClassifierConfig, train
     manifest = open_set(DataConfig(path=data))
     with (
         stoppable("nothing is written; the same command starts again"),
-        closing(LabelledImages(manifest, _side(manifest, network.resolution), training.seed)) as images,
+        closing(LabelledImages(manifest, side(manifest, network.resolution), training.seed)) as images,
     ):
         trained = untrained_classifier(manifest.spec.num_classes, network, training.seed)
         _train(trained, images, training)
@@ -40,7 +40,7 @@ def classifier(data: str, out: Path, name: str, network: ClassifierConfig, train
     )
 
 
-def _side(manifest: Manifest, looked_at: int) -> int:
+def side(manifest: Manifest, looked_at: int) -> int:
     """Px: images are read no larger than they are looked at, if the set has such."""
     return max((size for size in manifest.resolutions if size <= looked_at), default=manifest.resolutions[0])
 

@@ -87,10 +87,11 @@ def probe(source: Path, train: str, test: str, request: Request, out: Path | Non
 
 
 def _opened(path: str, snapshot: Snapshot) -> LabelledImages:
-    images = LabelledImages(open_set(DataConfig(path=path)), snapshot.phase.resolution)
-    if images.spec.multilabel:
-        raise DataError(f"{images.name}: has several labels an image; prepare it with one, as --label Smiling")
-    return images
+    manifest = open_set(DataConfig(path=path))
+    if manifest.spec.multilabel:
+        name = manifest.place.describe()
+        raise DataError(f"{name}: has several labels an image; prepare it with one, as --label Smiling")
+    return LabelledImages(manifest, snapshot.phase.resolution)
 
 
 def _require_a_test(learned: LabelledImages, asked: LabelledImages) -> None:

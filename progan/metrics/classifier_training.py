@@ -87,7 +87,10 @@ def split(images: LabelledImages) -> tuple[Numbers, Numbers]:
 def train_classifier(
     classifier: Classifier, images: LabelledImages, training: ClassifierTraining, device: torch.device, show: Progress
 ) -> None:
-    """Show it those to learn from, as `teach` does. The same seed gives the same network on the same machine."""
+    """Teach it those to learn from, each mirrored with probability 1/2.
+
+    The same seed gives the same network on the same machine.
+    """
     question = _question(images)
 
     def loss(numbers: Numbers, seen: int) -> Tensor:

@@ -15,7 +15,9 @@ from PIL import Image
 from safetensors import safe_open
 
 from pipelines.__main__ import main
+from pipelines.classifier import side
 from progan.config import validate
+from progan.data.labelled import LabelledImages
 from progan.data.manifest import Manifest
 from progan.data.preparing.shards import PrepareOptions, prepare
 from progan.data.sources import SourceOptions, open_source
@@ -104,6 +106,14 @@ def test_the_same_command_writes_the_same_file_and_says_how_often_it_is_right(
     line = capsys.readouterr().out
     assert line.startswith(f"{again}: right in 100.0% on 100 images that were held out")
     assert line.endswith("results with it are named as fd50k-tones\n")
+
+
+@pytest.mark.parametrize(("wanted", "read"), [(4, 4), (SIDE, SIDE), (32, SIDE)])
+def test_images_are_read_no_larger_than_they_are_looked_at(folder: Path, wanted: int, read: int) -> None:
+    manifest = Manifest.load(folder / "set")
+    assert side(manifest, wanted) == read
+    images = LabelledImages(manifest, side(manifest, wanted))
+    assert images.read(np.array([0, 1])).images.shape == (2, 3, read, read)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, pictures, label in sets:
         source = open_source(str(folder / pictures), SourceOptions(label=label))
         prepare(source, folder / name, PrepareOptions(SIDE, workers=1))
+    several = open_source("synthetic", SourceOptions(SIDE, 4, "Bald,Smiling"))
+    prepare(several, folder / "several", PrepareOptions(SIDE, workers=1))
     for run, settings in (("dcgan", DCGAN), ("progan", PROGAN)):
         _write_run(folder / run, settings | {"data": {"path": str(folder / "train")}})
     return folder
@@ -131,6 +133,7 @@ def test_the_supervised_network_learns_the_classes(folder: Path, tmp_path: Path)
     ("options", "message"),
     [
         ({"test": "unlabelled"}, "unlabelled: has no labels, and telling classes apart needs two"),
+        ({"test": "several"}, "several: has several labels an image; prepare it with one, as --label Smiling"),
         ({"test": "train"}, "train: the same images as --train"),
         ({"options": ("--labels", "all,few")}, "--labels all,few: give numbers from 1 on, or all"),
         ({"options": ("--labels", "132")}, "--labels 132: the smallest of 3 classes has 43 images"),
