@@ -1,87 +1,182 @@
-"""Time one full round (both players, Adam, average) on random images: images/s by resolution.
+"""Time one full round (both players, penalties, Adam, average) by resolution, beside a plain step of the same networks.
 
-    python benchmarks/step.py --resolutions 4 16 32 --batch 16 --maps-base 256 --maps-max 64 --loss logistic-r1
+    python benchmarks/step.py                                    # the published networks and loss, 4 to 256 px
+    python benchmarks/step.py --loss logistic-r1 --resolutions 32:8 128:4
+    python benchmarks/step.py --maps 256 64 --latent-dim 128 --loss logistic-r1 --resolutions 4:16 16:16 32:16
 
-Figures depend on the machine and on what else it does: compare only figures of one quiet run.
+Contenders take turns within one run, a round each, and ratios are of medians: machines drift. The roofs (matrix
+product, 3x3 convolution, copying) are measured between them. Compare figures of one quiet run only.
 """
 
 import argparse
 import statistics
 import time
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
+from plain import PlainRounds
+from rich.console import Console
+from rich.table import Table
+from torch.nn import functional as F
 
-from progan.distributed.world import World
-from progan.engine.play import OptimConfig
-from progan.engine.rounds import Rules
-from progan.engine.train import start, train
+from progan.engine.play import HALVES, OptimConfig
+from progan.engine.tally import Tally, tally_rounds
+from progan.engine.trial import Rounds, Trial
 from progan.schedule import Phase
 from progan.systems import build
 from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
-from progan.types import Batch, DataSpec
+from progan.types import DataSpec
 
-ROUNDS_A_TICK = 16  # a multiple of R1's interval, so that every tick holds as many penalties
-
-
-class RandomImages:
-    def batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
-        images = torch.randint(0, 256, (count, 3, resolution, resolution), dtype=torch.uint8)
-        return Batch(images[part], torch.full((count,), -1)[part])
+BATCHES = {4: 16, 8: 16, 16: 16, 32: 8, 64: 8, 128: 4, 256: 2, 512: 2, 1024: 1}
+PLAIN = "plain"
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-class OnePhase:
-    """Training for ever at one resolution."""
-
-    total_images = 10**12
-
-    def __init__(self, resolution: int, batch: int) -> None:
-        self._phase = Phase(0, resolution, 1.0, batch, 0.001)
-
-    def __call__(self, images_seen: int) -> Phase:
-        return self._phase
+class Contender(NamedTuple):
+    name: str
+    rounds: Rounds
+    cost: Tally
+    seconds: list[float]  # of rounds in which every term works
+    resting: list[float]  # of others, if there are any
 
 
-def images_per_second(arguments: argparse.Namespace, resolution: int) -> Iterator[float]:
-    """The rate of each tick after the first, which warms up."""
-    loss = LogisticR1Loss() if arguments.loss == "logistic-r1" else WassersteinLoss()
-    config = ProganConfig(
-        latent_dim=arguments.latent_dim, maps_base=arguments.maps_base, maps_max=arguments.maps_max, loss=loss
-    )
-    data = DataSpec((resolution,), 1, (), "")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(0)
-    system = build(config, data, max(arguments.resolutions))
-    for network in system.networks.values():
-        network.to(device).to(memory_format=torch.channels_last)
-    optim = OptimConfig(precision=arguments.precision)
-    rules = Rules(0, optim, True, ROUNDS_A_TICK * arguments.batch, World(), device)
-    ticks = train(start(system, optim), OnePhase(resolution, arguments.batch), RandomImages(), rules)
+def contender(name: str, resolution: int, batch: int, arguments: argparse.Namespace) -> Contender:
+    """name: PLAIN or a precision."""
+    if name == PLAIN:
+        lazy = arguments.every if arguments.loss == "logistic-r1" else None
+        make: Callable[[], Rounds] = lambda: PlainRounds(  # noqa: E731
+            resolution, batch, *arguments.maps, arguments.latent_dim, lazy
+        )
+        return Contender(name, make(), tally_rounds(make()), [], [])
+    loss = LogisticR1Loss(every=arguments.every) if arguments.loss == "logistic-r1" else WassersteinLoss()
+    base, most = arguments.maps
+    sizes = {"latent_dim": arguments.latent_dim, "maps_base": base, "maps_max": most}
+    config = ProganConfig(**sizes, loss=loss, stddev_group=min(4, batch) if batch > 1 else None)
+    data, phase = DataSpec((resolution,), 1, (), ""), Phase(0, resolution, 1.0, batch, 0.001)
+
+    def trial(precision: str, device: torch.device) -> Trial:
+        optim = OptimConfig(precision=precision, compile=arguments.compile and device.type == "cuda")
+        return Trial(build(config, data, resolution), optim, phase, data, device)
+
+    counted = {"fp16": "bf16", "tf32": "fp32"}.get(name, name)
+    return Contender(name, trial(name, DEVICE), tally_rounds(trial(counted, torch.device("cpu"))), [], [])
+
+
+def seconds(call: Callable[[], object]) -> float:
     began = time.perf_counter()
-    for number, tick in enumerate(islice(ticks, 1 + arguments.ticks)):
-        now = time.perf_counter()
-        if number:
-            yield tick.images / (now - began)
-        began = now
+    call()
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+class Roof(NamedTuple):
+    product: float  # FLOP/s of matrix products
+    convolution: float  # FLOP/s of 3x3 convolutions, the better of two shapes
+    copy: float  # bytes/s read and written
+
+
+def roof(dtype: torch.dtype) -> Roof:
+    """What the device reaches at this moment."""
+
+    def best(call: Callable[[], object], work: float) -> float:
+        seconds(call)
+        return work / min(seconds(call) for _ in range(5))
+
+    a = torch.randn(2048, 2048, device=DEVICE, dtype=dtype)
+    long = torch.zeros(2**26, device=DEVICE, dtype=dtype)
+    convolutions = []
+    for batch, maps, size in ((8, 256, 32), (4, 128, 128)):
+        x = torch.randn(batch, maps, size, size, device=DEVICE, dtype=dtype).to(memory_format=torch.channels_last)
+        w = torch.randn(maps, maps, 3, 3, device=DEVICE, dtype=dtype).to(memory_format=torch.channels_last)
+        work = 2 * batch * size**2 * maps**2 * 9
+        convolutions.append(best(lambda x=x, w=w: F.conv2d(x, w, padding=1), work))
+    copied = 2 * long.numel() * long.element_size()
+    return Roof(best(lambda: a @ a, 2 * 2048**3), max(convolutions), best(lambda: long.clone(), copied))
+
+
+def mean_seconds(one: Contender) -> float:
+    """Of a round, over all."""
+    period = one.rounds.period
+    rest = statistics.median(one.resting) if one.resting else 0.0
+    return (statistics.median(one.seconds) + (period - 1) * rest) / period
+
+
+def take_turns(contenders: list[Contender], turns: int) -> None:
+    """Play `turns` rounds of each kind by each contender, after one to warm up."""
+    for turn in range(turns + 1):
+        for one in contenders:
+            period = one.rounds.period
+            found = seconds(lambda one=one, turn=turn: one.rounds.play(turn * one.rounds.period))
+            rest = [seconds(lambda one=one: one.rounds.play(1))] if period > 1 else []
+            if turn:
+                one.seconds.append(found)
+                one.resting.extend(rest)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--resolutions", type=int, nargs="+", default=[4, 8, 16, 32])
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--latent-dim", type=int, default=128)
-    parser.add_argument("--maps-base", type=int, default=256)
-    parser.add_argument("--maps-max", type=int, default=64)
-    parser.add_argument("--loss", choices=["logistic-r1", "wgan-gp"], default="logistic-r1")
-    parser.add_argument("--precision", choices=["fp32", "tf32", "bf16", "fp16"], default="fp32")
-    parser.add_argument("--ticks", type=int, default=5, help=f"measured ticks of {ROUNDS_A_TICK} rounds")
+    sizes = [f"{resolution}:{BATCHES[resolution]}" for resolution in (4, 32, 128, 256)]
+    parser.add_argument("--resolutions", nargs="+", default=sizes, metavar="PX[:BATCH]")
+    parser.add_argument("--latent-dim", type=int, default=512)
+    parser.add_argument("--maps", type=int, nargs=2, default=[8192, 512], metavar=("BASE", "MOST"))
+    parser.add_argument("--loss", choices=["logistic-r1", "wgan-gp"], default="wgan-gp")
+    parser.add_argument("--every", type=int, default=16, help="rounds between R1 penalties")
+    parser.add_argument("--contenders", nargs="+", default=[PLAIN, "fp32"], help=f"{PLAIN}, fp32, tf32, bf16, fp16")
+    parser.add_argument("--compile", action="store_true", help="the generator, on a GPU")
+    parser.add_argument("--turns", type=int, default=5)
     arguments = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {vars(arguments)}")
-    for resolution in arguments.resolutions:
-        rates = list(images_per_second(arguments, resolution))
-        spread = f"({min(rates):.1f} to {max(rates):.1f})"
-        print(f"{resolution:5d} px  median {statistics.median(rates):8.1f} images/s  {spread}", flush=True)
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {vars(arguments)}", flush=True)
+    columns = [
+        "px",
+        "batch",
+        "",
+        "images/s",
+        "range",
+        "ratio",
+        "GFLOP/image",
+        "GFLOP/s",
+        "of the roof",
+        "peak GB",
+        "ratio",
+    ]
+    table = Table(*columns)
+    roofs: dict[torch.dtype, list[Roof]] = {}
+    for size in arguments.resolutions:
+        resolution, batch = (*map(int, size.split(":")), 0)[:2]
+        batch = batch or BATCHES[resolution]
+        contenders = [contender(name, resolution, batch, arguments) for name in arguments.contenders]
+        take_turns(contenders, arguments.turns)
+        for one in contenders:
+            dtype = HALVES.get(one.name, torch.float32)
+            here = roof(dtype)
+            roofs.setdefault(dtype, []).append(here)
+            table.add_row(*row(one, contenders[0], resolution, batch, here))
+    Console(width=140).print(table)
+    for dtype, several in roofs.items():
+        best = Roof(*(max(values) for values in zip(*several, strict=True)))
+        print(
+            f"{dtype}: products {best.product / 1e9:.0f} GFLOP/s, convolutions {best.convolution / 1e9:.0f} GFLOP/s, "
+            f"copies {best.copy / 1e9:.1f} GB/s"
+        )
+
+
+def row(one: Contender, first: Contender, resolution: int, batch: int, here: Roof) -> list[str]:
+    mean, achieved = mean_seconds(one), one.cost.flops / mean_seconds(one)
+    return [
+        str(resolution),
+        str(batch),
+        one.name,
+        f"{batch / mean:.2f}",
+        f"{batch / max(one.seconds):.2f} to {batch / min(one.seconds):.2f}",
+        f"{mean_seconds(first) / mean:.2f}",
+        f"{one.cost.flops / batch / 1e9:.1f}",
+        f"{achieved / 1e9:.1f}",
+        f"{achieved / here.convolution:.0%}",
+        f"{one.cost.peak_bytes / 1e9:.2f}",
+        f"{one.cost.peak_bytes / first.cost.peak_bytes:.2f}",
+    ]
 
 
 if __name__ == "__main__":

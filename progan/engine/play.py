@@ -106,6 +106,21 @@ def precision(name: Precision, device: torch.device) -> Iterator[None]:
         yield
 
 
+def _descend(player: Player, game: Callable[[float], Round], share: float, device: torch.device) -> dict[str, Tensor]:
+    """Add `share` of a game's gradients to the player's -> so much of each term, detached."""
+    found: dict[str, Tensor] = {}
+    with precision(player.precision, device):
+        played = game(player.scaler.get_scale())
+    for names in player.objective.parts:
+        with precision(player.precision, device):
+            losses = player.objective(played, names)
+        total = torch.stack(list(losses.values())).sum() * share
+        if total.requires_grad:  # a term that rests is a mere number
+            torch.autograd.backward(player.scaler.scale(total))
+        found |= {name: value.detach() * share for name, value in losses.items()}
+    return found
+
+
 def update(
     player: Player, games: Sequence[Callable[[float], Round]], world: World, device: torch.device
 ) -> dict[str, Tensor]:
@@ -116,13 +131,8 @@ def update(
     player.optimizer.zero_grad(set_to_none=True)
     means: dict[str, Tensor] = {}
     for game in games:
-        with precision(player.precision, device):
-            losses = player.objective(game(player.scaler.get_scale()))
-        total = torch.stack(list(losses.values())).sum() / len(games)
-        torch.autograd.backward(player.scaler.scale(total))
-        for name, value in losses.items():
-            part = value.detach() / len(games)
-            means[name] = means[name] + part if name in means else part
+        for name, value in _descend(player, game, 1 / len(games), device).items():
+            means[name] = means[name] + value if name in means else value
     average_gradients(player.network.parameters(), world)
     player.scaler.step(player.optimizer)
     player.scaler.update()

@@ -98,9 +98,7 @@ def train(
         moment = Moment(schedule(training.images_seen), training.images_seen)
         phase = moment.phase
         reals_read, stopping = read_reals(training.system, moment, reals, rules, stop())
-        _enter(training, phase, rules.optim)
-        _average(training, phase, rules.optim)
-        ledger.rounds.append(_round(training, moment, reals_read, rules))
+        ledger.rounds.append(play_round(training, moment, reals_read, rules))
         ledger.images_seen.append(training.images_seen)
         training.images_seen += phase.batch
         _compare_ranks(training, moment, rules)
@@ -142,8 +140,10 @@ def _average(training: Training, phase: Phase, optim: OptimConfig) -> None:
     update_average(training.average, training.system.generator, factor)
 
 
-def _round(training: Training, moment: Moment, reals: Reals, rules: Rules) -> dict[str, Tensor]:
-    """Each play in its turn -> the terms; of a player that plays several times their means."""
+def play_round(training: Training, moment: Moment, reals: Reals, rules: Rules) -> dict[str, Tensor]:
+    """Each play in its turn -> the terms, on the device; of a player that plays several times their means."""
+    _enter(training, moment.phase, rules.optim)
+    _average(training, moment.phase, rules.optim)
     played: dict[str, list[Tensor]] = {}
     for play in training.system.plays():
         for name, value in _play(training, play, moment, reals, rules).items():

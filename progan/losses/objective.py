@@ -1,5 +1,6 @@
 """A loss is a set of named, weighted terms evaluated on one round of the game."""
 
+import math
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import NamedTuple
@@ -82,6 +83,8 @@ class Term(nn.Module):
 
     reads_real = False  # whether the term looks at real images; a play without such a term reads none
     reads_labelled = False  # whether it looks at a batch of real images that all have a label
+    apart = False  # whether it asks for none of the round's verdicts, and so has gradients of its own
+    period = 1  # it works in the first of so many rounds, and rests in the others
 
 
 class Weighted(NamedTuple):
@@ -109,6 +112,21 @@ class Objective(nn.Module):
     def reads_labelled(self) -> bool:
         return any(getattr(term, "reads_labelled", False) for term in self.terms.values())
 
-    def forward(self, game: Round) -> dict[str, Tensor]:
-        """Each term's weighted value, by name."""
-        return {name: self.weights[name] * term(game) for name, term in self.terms.items()}
+    @property
+    def period(self) -> int:
+        """Rounds after which what it costs repeats."""
+        return math.lcm(*(int(getattr(term, "period", 1)) for term in self.terms.values()))
+
+    @cached_property
+    def parts(self) -> list[tuple[str, ...]]:
+        """Names of the terms that share verdicts, then of each that stands apart.
+
+        Taking the gradients of a part before the next is computed gives the same sums and holds fewer tensors at once.
+        """
+        apart = [name for name, term in self.terms.items() if getattr(term, "apart", False)]
+        together = tuple(name for name in self.terms if name not in apart)
+        return [names for names in (together, *((name,) for name in apart)) if names]
+
+    def forward(self, game: Round, names: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """The weighted value of each term, or of those named."""
+        return {name: self.weights[name] * self.terms[name](game) for name in names or self.terms}

@@ -24,6 +24,7 @@ class GradientPenalty(Term):
     """mean (|d D(mix) / d mix|_2 - target)^2, mix uniformly between a real and a generated image (arXiv 1704.00028)."""
 
     reads_real = True
+    apart = True
 
     def __init__(self, target: float = 1.0) -> None:
         super().__init__()
@@ -46,17 +47,18 @@ class R1(Term):
     """
 
     reads_real = True
+    apart = True
 
     def __init__(self, gamma: float | None = None, scale: float = 1.0, every: int = 16) -> None:
         super().__init__()
         self.gamma = gamma
         self.scale = scale
-        self.every = every
+        self.period = every
 
     def forward(self, game: Round) -> Tensor:
         images = game.real.images
-        if not game.every(self.every):
+        if not game.every(self.period):
             return torch.zeros((), device=images.device)
         gamma = self.gamma if self.gamma is not None else 0.0002 * self.scale * images.shape[-1] ** 2 / game.batch
         power = score_gradient(game, images, game.real.labels).square().flatten(1).sum(dim=1)
-        return self.every * gamma / 2 * power.mean()
+        return self.period * gamma / 2 * power.mean()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from progan.networks.conditioning import one_hot
-from progan.nn.equalized import SQRT2, EqualizedConv2d, EqualizedLinear
+from progan.nn.equalized import SQRT2, DownsamplingConv2d, EqualizedConv2d, EqualizedLinear, UpsamplingConv2d
 from progan.nn.growing import Growing
 from progan.nn.minibatch import MinibatchStddev
 from progan.nn.norm import PixelNorm
@@ -33,7 +33,7 @@ class GeneratorBlock(nn.Module):
 
     def __init__(self, in_maps: int, out_maps: int, normalize: bool) -> None:
         super().__init__()
-        self.conv0 = EqualizedConv2d(in_maps, out_maps, 3, resample="up")
+        self.conv0 = UpsamplingConv2d(in_maps, out_maps)
         self.conv1 = EqualizedConv2d(out_maps, out_maps, 3)
         self.norm = PixelNorm() if normalize else nn.Identity()
 
@@ -105,7 +105,7 @@ class DiscriminatorBlock(nn.Module):
     def __init__(self, in_maps: int, out_maps: int) -> None:
         super().__init__()
         self.conv0 = EqualizedConv2d(in_maps, in_maps, 3)
-        self.conv1 = EqualizedConv2d(in_maps, out_maps, 3, resample="down")
+        self.conv1 = DownsamplingConv2d(in_maps, out_maps)
 
     def forward(self, x: Tensor) -> Tensor:
         # Halving comes before the activation, as in the official code.

@@ -5,15 +5,17 @@ it by He's constant in the forward pass gives all layers the same learning speed
 """
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from progan.nn.resample import conv_downsample, upsample_conv
+from progan.nn.resample import conv_downsample, downsample, downsample_taps, upsample, upsample_conv, upsample_taps
 
 SQRT2 = math.sqrt(2)
+# Pixels of the larger image from which a convolution and the change of resolution beside it are one: below, making the
+# 4x4 taps takes longer than they save.
+FUSED_FROM = 16
 
 
 class EqualizedLinear(nn.Module):
@@ -26,34 +28,55 @@ class EqualizedLinear(nn.Module):
         self.scale = gain / math.sqrt(in_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight * self.scale, self.bias)
+        x, weight = scaled(x, self.weight, self.scale)
+        return F.linear(x, weight, self.bias)
 
 
 class EqualizedConv2d(nn.Module):
-    """NIHW -> NOHW: a "same" convolution with weights scaled by gain / sqrt(fan_in), fan_in = I * kernel^2.
+    """NIHW -> NOHW: a "same" convolution with weights scaled by gain / sqrt(fan_in), fan_in = I * kernel^2."""
 
-    `resample`: "up" doubles the images before the convolution, "down" halves them after it (3x3 only).
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel: int,
-        gain: float = SQRT2,
-        resample: Literal["up", "down"] | None = None,
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: int = 3, gain: float = SQRT2) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.scale = gain / math.sqrt(in_channels * kernel**2)
         self.padding = kernel // 2
-        self.resample = resample
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.weight * self.scale
-        if self.resample == "up":
-            return upsample_conv(x, weight, self.bias)
-        if self.resample == "down":
-            return conv_downsample(x, weight, self.bias)
+        x, weight = scaled(x, self.weight, self.scale)
         return F.conv2d(x, weight, self.bias, padding=self.padding)
+
+
+class UpsamplingConv2d(EqualizedConv2d):
+    """NIHW -> NO(2H)(2W): doubles the images, then convolves them by 3x3."""
+
+    taps: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels)
+        self.register_buffer("taps", upsample_taps(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if 2 * x.shape[-1] < FUSED_FROM:
+            return super().forward(upsample(x))
+        return upsample_conv(x, self.weight, self.taps * self.scale, self.bias)
+
+
+class DownsamplingConv2d(EqualizedConv2d):
+    """NIHW -> NO(H/2)(W/2): convolves the images by 3x3, then halves them."""
+
+    taps: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels)
+        self.register_buffer("taps", downsample_taps(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1] < FUSED_FROM:
+            return downsample(super().forward(x))
+        return conv_downsample(x, self.weight, self.taps * self.scale, self.bias)
+
+
+def scaled(x: Tensor, weight: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Input and weight of a product of both, the smaller of the two times `scale`."""
+    return (x * scale, weight) if x.numel() < weight.numel() else (x, weight * scale)

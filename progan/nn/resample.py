@@ -4,6 +4,7 @@ Next to a 3x3 convolution they fuse with it into one strided convolution with 4x
 rounding, with 4 taps for each pixel of the larger image in place of 9 (official code of arXiv 1710.10196).
 """
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,17 +19,44 @@ def downsample(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 2)
 
 
-def upsample_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """conv2d(upsample(x), weight, bias, padding=1) in one step. weight: OI33; NIHW -> NO(2H)(2W)."""
-    return F.conv_transpose2d(x, _spread(weight.flip(2, 3)).transpose(0, 1), bias, stride=2, padding=1)
+def upsample_taps() -> Tensor:
+    """(16, 9): what makes the taps of `upsample_conv` of those of a 3x3 kernel."""
+    return _shifts(torch.eye(9).view(9, 3, 3).flip(1, 2))
 
 
-def conv_downsample(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """downsample(conv2d(x, weight, bias, padding=1)) in one step. weight: OI33; NIHW -> NO(H/2)(W/2)."""
-    return F.conv2d(x, _spread(weight) / 4, bias, stride=2, padding=1)
+def downsample_taps() -> Tensor:
+    """(16, 9): what makes the taps of `conv_downsample` of those of a 3x3 kernel."""
+    return _shifts(torch.eye(9).view(9, 3, 3)) / 4
 
 
-def _spread(weight: Tensor) -> Tensor:
-    """..33 -> ..44: the sum of the kernel over its four shifts by one tap."""
-    padded = F.pad(weight, (1, 1, 1, 1))
-    return padded[..., 1:, 1:] + padded[..., :-1, 1:] + padded[..., 1:, :-1] + padded[..., :-1, :-1]
+def upsample_conv(x: Tensor, weight: Tensor, taps: Tensor, bias: Tensor) -> Tensor:
+    """conv2d(upsample(x), s * weight, bias, padding=1) in one step, taps being s * upsample_taps().
+
+    weight: OI33; NIHW -> NO(2H)(2W).
+    """
+    return F.conv_transpose2d(x, _spread(weight, taps, "kt,oti->iko").permute(0, 3, 1, 2), bias, stride=2, padding=1)
+
+
+def conv_downsample(x: Tensor, weight: Tensor, taps: Tensor, bias: Tensor) -> Tensor:
+    """downsample(conv2d(x, s * weight, bias, padding=1)) in one step, taps being s * downsample_taps().
+
+    weight: OI33; NIHW -> NO(H/2)(W/2).
+    """
+    return F.conv2d(x, _spread(weight, taps, "kt,oti->oki").permute(0, 3, 1, 2), bias, stride=2, padding=1)
+
+
+def _spread(weight: Tensor, taps: Tensor, order: str) -> Tensor:
+    """OI33 -> 4x4 taps between the two kinds of channels in `order`: in one product, and in the dtype of the weight.
+
+    With channels innermost nothing is moved for it; sums of shifted and padded weights took four times as long.
+    """
+    with torch.autocast(weight.device.type, enabled=False):
+        spread = torch.einsum(order, taps, weight.permute(0, 2, 3, 1).flatten(1, 2))
+    return spread.view(len(spread), 4, 4, -1)
+
+
+def _shifts(kernels: Tensor) -> Tensor:
+    """T33 -> (16, T): each kernel summed over its four shifts by one tap."""
+    padded = F.pad(kernels, (1, 1, 1, 1))
+    total = padded[..., 1:, 1:] + padded[..., :-1, 1:] + padded[..., 1:, :-1] + padded[..., :-1, :-1]
+    return total.flatten(1).t().contiguous()

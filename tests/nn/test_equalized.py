@@ -5,8 +5,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from progan.nn.equalized import EqualizedConv2d, EqualizedLinear
+from progan.nn import equalized
+from progan.nn.equalized import DownsamplingConv2d, EqualizedConv2d, EqualizedLinear, UpsamplingConv2d
 from progan.nn.resample import downsample, upsample
+
+LAYERS = {"up": UpsamplingConv2d, "down": DownsamplingConv2d}
 
 
 def test_equalized_convolution_is_torchs_with_scaled_weights() -> None:
@@ -15,15 +18,17 @@ def test_equalized_convolution_is_torchs_with_scaled_weights() -> None:
     reference = nn.Conv2d(5, 7, 3, padding=1)
     reference.weight.data = layer.weight.data * math.sqrt(2 / (5 * 9))
     reference.bias.data = layer.bias.data
-    x = torch.randn(2, 5, 8, 8)
-    torch.testing.assert_close(layer(x), reference(x))
+    for size in (2, 16):  # of fewer numbers than the weights, and of more
+        x = torch.randn(2, 5, size, size)
+        torch.testing.assert_close(layer(x), reference(x))
 
 
 def test_equalized_linear_is_torchs_with_scaled_weights_and_an_unscaled_bias() -> None:
     layer = EqualizedLinear(6, 4, gain=1)
     nn.init.normal_(layer.bias)
-    x = torch.randn(3, 6)
-    torch.testing.assert_close(layer(x), F.linear(x, layer.weight / math.sqrt(6), layer.bias))
+    for count in (3, 30):
+        x = torch.randn(count, 6)
+        torch.testing.assert_close(layer(x), F.linear(x, layer.weight / math.sqrt(6), layer.bias))
 
 
 def test_stored_weights_have_unit_variance_and_biases_start_at_zero() -> None:
@@ -33,10 +38,11 @@ def test_stored_weights_have_unit_variance_and_biases_start_at_zero() -> None:
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_fused_resampling_equals_resampling_and_convolving_apart_with_all_gradients(direction: str) -> None:
-    layer = EqualizedConv2d(3, 5, 3, resample=direction).double()  # type: ignore[arg-type]
+@pytest.mark.parametrize("size", [4, 16], ids=["apart", "fused"])
+def test_resampling_layers_equal_resampling_and_convolving_apart_with_all_gradients(direction: str, size: int) -> None:
+    layer = LAYERS[direction](3, 5).double()
     nn.init.normal_(layer.bias)
-    x = torch.randn(2, 3, 8, 8, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, 3, size, size, dtype=torch.float64, requires_grad=True)
 
     def apart(x: torch.Tensor) -> torch.Tensor:
         weight = layer.weight * layer.scale
@@ -56,8 +62,9 @@ def test_fused_resampling_equals_resampling_and_convolving_apart_with_all_gradie
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_fused_resampling_has_correct_second_derivatives(direction: str) -> None:
-    layer = EqualizedConv2d(2, 2, 3, resample=direction).double()  # type: ignore[arg-type]
+def test_fused_resampling_has_correct_second_derivatives(direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(equalized, "FUSED_FROM", 4)
+    layer = LAYERS[direction](2, 2).double()
     x = torch.randn(1, 2, 4, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(lambda x, w: _with_weight(layer, x, w), (x, layer.weight))
 
