@@ -13,6 +13,7 @@ from pipelines.measuring_commands import Run, best, classify, compare, diagnose,
 from pipelines.picture_commands import sample, timelapse, walk
 from pipelines.probe_command import probe
 from pipelines.weights_commands import weights
+from progan.types import ConfigError
 
 app = typer.Typer(
     help="Train high-resolution face generators by progressive growing.",
@@ -171,6 +172,33 @@ def train(
         from pipelines.train import train as stage
 
         stage(config, run, dry_run, overrides or [], processes)
+
+
+@app.command()
+def plan(
+    config: Annotated[Path, typer.Argument(help="YAML settings; see configs/.", metavar="CONFIG")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Settings to change, as a.b=value.", metavar="[A.B=VALUE]...")
+    ] = None,
+    processes: Annotated[int, typer.Option(help="That will train together.", min=1)] = 1,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Play some rounds on this device, and keep the figures for later plans.")
+    ] = False,
+    seconds: Annotated[float, typer.Option(help="For each stage that is measured.", min=0)] = 5.0,
+    patience: Annotated[
+        float, typer.Option(help="Seconds: where a round takes longer it is not measured but scaled.", min=0)
+    ] = 120.0,
+    device: Annotated[
+        str | None, typer.Option(help="Plan for this one, by stored figures; default: the one at hand.")
+    ] = None,
+) -> None:
+    """Say what a training will take: time, memory and disk by resolution; warn of what will not fit."""
+    with user_errors():
+        from pipelines.plan import plan as stage
+
+        if measure and device is not None:
+            raise ConfigError("--device: --measure is of the device at hand; leave one of the two out")
+        stage(config, overrides or [], processes, seconds if measure else None, patience, device)
 
 
 @app.command()

@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from pipelines.console import say
 from progan.config import load
+from progan.data.loader import open_set
 from progan.schedule import Schedule
-from progan.settings import Config
+from progan.settings import Config, untrained_system
 from progan.systems.system import System
-from progan.types import ConfigError
+from progan.types import ConfigError, DataSpec, LabelsMissing
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -38,6 +40,20 @@ def print_settings(path: Path, overrides: Sequence[str], wanted: str | None) -> 
             raise ConfigError(f"--get {wanted}: no such setting; leave it out to see all")
         tree = tree[part]
     print(yaml.safe_dump(tree, sort_keys=False).strip() if isinstance(tree, dict | list) else tree)
+
+
+def planned_data(config: Config) -> DataSpec | None:
+    """Of a set that is not prepared yet as of one without labels; None where the networks depend on its labels."""
+    if config.data.is_remote or Path(config.data.path).exists():
+        return open_set(config.data).spec
+    guess = DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
+    try:
+        untrained_system(config, guess)
+    except LabelsMissing:
+        say(f"{config.data.path} is not prepared yet: the sizes of the networks depend on its labels")
+        return None
+    say(f"{config.data.path} is not prepared yet: taken as unlabelled")
+    return guess
 
 
 def print_overview(config: Config, schedule: Schedule, system: System | None) -> None:

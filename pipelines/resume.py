@@ -8,7 +8,7 @@ from pipelines.console import say
 from progan.engine.checkpoint import load_checkpoint
 from progan.engine.train import Training
 from progan.rundir import RunDirectory
-from progan.settings import Config
+from progan.settings import Config, make_schedule
 from progan.types import ConfigError, DataError, DataSpec
 
 # What may differ when a run goes on: where the same images lie, how often things are written and measured.
@@ -16,12 +16,14 @@ FREE_TO_CHANGE = (
     *("cadence.", "evaluation.", "data.path", "data.resident_gb", "data.read_ahead", "data.cache"),
     *("data.on_error", "data.max_skipped", "optim.max_images_per_process"),
 )
+# The end too may move, as if it had been there from the start; unless learning rates go down before it.
+TOTAL = "schedule.total_kimg"
 
 
 def resume(training: Training, directory: RunDirectory, config: Config, data: DataSpec) -> None:
     """Put the newest checkpoint of the run into `training`; a new run starts at 0."""
     if directory.config.exists():
-        _refuse_changes(directory, config.model_dump(mode="json"))
+        _refuse_changes(directory, config)
         _refuse_other_data(directory, data)
     _load_newest(training, directory)
 
@@ -45,10 +47,11 @@ def _load_newest(training: Training, directory: RunDirectory) -> None:
         raise DataError(f"{directory.root}: no checkpoint can be read; start a new run with --run")
 
 
-def _refuse_changes(directory: RunDirectory, resolved: dict[str, Any]) -> None:
-    before, now = (_flat(tree) for tree in (directory.read_config(), resolved))
+def _refuse_changes(directory: RunDirectory, config: Config) -> None:
+    before, now = (_flat(tree) for tree in (directory.read_config(), config.model_dump(mode="json")))
     changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
-    fixed = [key for key in changed if not key.startswith(FREE_TO_CHANGE)]
+    free = FREE_TO_CHANGE if make_schedule(config).decay_images else (*FREE_TO_CHANGE, TOTAL)
+    fixed = [key for key in changed if not key.startswith(free)]
     if fixed:
         listed = "; ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in fixed)
         raise ConfigError(f"{listed}: {directory.root} was begun otherwise; give another --run or the old settings")

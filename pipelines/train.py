@@ -20,7 +20,7 @@ from pipelines.facts import write_facts
 from pipelines.journal import Journal
 from pipelines.launch import check_compiler, check_fit, check_precision, make_accelerator, make_world, watched
 from pipelines.measuring import make_evaluator
-from pipelines.overview import print_overview
+from pipelines.overview import planned_data, print_overview
 from pipelines.recorder import Recorder
 from pipelines.resume import resume, tidy
 from pipelines.watch import look
@@ -37,7 +37,7 @@ from progan.rundir import RunDirectory, Status, seen_by
 from progan.schedule import Schedule
 from progan.settings import Config, make_schedule, untrained_system
 from progan.systems.system import System
-from progan.types import DataSpec, LabelsMissing, ProganError
+from progan.types import ProganError
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def train(
     """
     if dry_run:
         config = load(Config, config_path, overrides)
-        print_overview(config, make_schedule(config), _planned_system(config))
+        data = planned_data(config)
+        print_overview(config, make_schedule(config), None if data is None else untrained_system(config, data))
         return
     received: list[int] = []
     _note(received, signal.SIGUSR1)  # which a scheduler may send before training has begun
@@ -112,20 +113,6 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
             f"{world.size} processes train nearly, but not exactly, what one does"
         )
     return Plan(config, schedule, manifest, system)
-
-
-def _planned_system(config: Config) -> System | None:
-    """For a set not prepared yet as for one without labels; None where the networks depend on its labels."""
-    if config.data.is_remote or Path(config.data.path).exists():
-        return untrained_system(config, open_set(config.data).spec)
-    guess = DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
-    try:
-        system = untrained_system(config, guess)
-    except LabelsMissing:
-        say(f"{config.data.path} is not prepared yet: the sizes of the networks depend on its labels")
-        return None
-    say(f"{config.data.path} is not prepared yet: taken as unlabelled")
-    return system
 
 
 def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world: World, received: Sequence[int]) -> int:

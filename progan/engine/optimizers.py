@@ -33,6 +33,11 @@ class Sgd(Settings):
 OptimizerConfig = Annotated[Adam | Sgd, Field(discriminator="name"), unless_named("adam")]
 
 
+def moments(config: OptimizerConfig) -> int:
+    """Numbers that are kept for each weight."""
+    return (config.momentum > 0) if isinstance(config, Sgd) else 2
+
+
 def make_optimizer(network: nn.Module, config: OptimizerConfig, base_lr: float) -> torch.optim.Optimizer:
     """base_lr: until the schedule sets another, where `config` has none of its own."""
     lr = base_lr if config.lr is None else config.lr

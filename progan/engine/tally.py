@@ -50,9 +50,10 @@ def tally_rounds(trial: Rounds) -> Tally:
         trial.play(1)  # makes the optimizers' moments
         counting.begin()
         trial.play(0)
-        first = counting.begin()
-        trial.play(1)
-        rest = counting.begin()
+        first = rest = counting.begin()
+        if trial.period > 1:
+            trial.play(1)
+            rest = counting.begin()
         flops, operations = ((a + (trial.period - 1) * b) / trial.period for a, b in zip(first, rest, strict=True))
         return Tally(flops, operations, counting.peak, counting.live)
 

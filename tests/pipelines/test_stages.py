@@ -191,6 +191,27 @@ def test_changed_settings_are_refused_for_a_begun_run_but_cadence_may_change(con
     _progan("train", config, "--run", run, "cadence.sample_kimg=1")
 
 
+def test_a_finished_run_can_be_trained_longer_as_if_it_had_been_asked_for_at_first(config: Path, run: Path) -> None:
+    directory = config.parent / "longer"
+    _progan("train", config, "--run", directory, "schedule.total_kimg=1.9")
+    assert RunDirectory(directory).read_status().state == "finished"
+    _progan("train", config, "--run", directory)
+    one, other = load_file(_last(directory)), load_file(_last(run))
+    assert all(one[name].equal(other[name]) for name in one)
+
+
+def test_no_other_end_is_taken_where_learning_rates_go_down_before_it(config: Path) -> None:
+    networks = {"name": "dense", "generator": [8], "discriminator": [8]}
+    tree = {"system": {"name": "vanilla", "networks": networks}, "evaluation": {"metrics": []}}
+    schedule = {"name": "constant", "resolution": 16, "batch": 16, "total_kimg": 0.128, "decay_kimg": 0.064}
+    path = config.parent / "decaying.yaml"
+    path.write_text(yaml.safe_dump(tree | {"schedule": schedule, "data": {"path": str(config.parent / "data")}}))
+    directory = config.parent / "decaying"
+    _progan("train", path, "--run", directory)
+    done = _progan("train", path, "--run", directory, "schedule.total_kimg=0.256", code=2)
+    assert "schedule.total_kimg was 0.128, now 0.256" in done.stderr
+
+
 def test_evaluating_again_gives_the_same_number_and_measures_nothing_twice(run: Path) -> None:
     assert "measured already" in _progan("evaluate", run).stdout
     metrics = run / "metrics.jsonl"

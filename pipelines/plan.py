@@ -1,0 +1,163 @@
+"""Plan: time, memory and disk of a training, before it is begun."""
+
+import resource
+import shutil
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.console import duration, say
+from pipelines.launch import check_fit, check_precision
+from pipelines.overview import planned_data
+from pipelines.planning.estimate import ResolutionPlan, plan_resolution, sizes
+from pipelines.planning.figures import Figure, device_memory, device_name, store, stored
+from pipelines.planning.measure import measure_metrics, measure_rounds
+from pipelines.planning.subject import Subject
+from progan.config import load
+from progan.data.loader import open_set
+from progan.distributed.world import World
+from progan.settings import Config, make_schedule
+from progan.types import ConfigError
+
+UNKNOWN = "?"
+
+
+def plan(
+    path: Path,
+    overrides: Sequence[str],
+    processes: int,
+    seconds: float | None,
+    patience: float,
+    device: str | None,
+) -> None:
+    """Print what the training of a config takes, and what will not fit.
+
+    seconds: measure rounds of each stage for so long on the device at hand, and keep the figures; None: use stored
+    ones. patience: of a round that takes longer, in seconds, none is measured. device: of the stored figures; None: the
+    one at hand.
+    """
+    base = _memory_of_this_process()  # before it holds any network
+    subject = _subject(load(Config, path, overrides), processes)
+    figures = _figures(subject, seconds, patience, device)
+    memory = device_memory() if device is None else max((figure.memory for figure in figures), default=0)
+    of_gpu = torch.cuda.is_available() or device is not None
+    room = memory if of_gpu else memory - base
+    stages = [list(group) for _, group in groupby(subject.schedule.stages, lambda stage: stage.resolution)]
+    plans = [plan_resolution(subject, of_one, figures, room or 2**62) for of_one in stages]
+    _print_table(subject, plans, 0 if of_gpu else base)
+    _print_disk(subject)
+    for line in _warnings(subject, plans, room):
+        say(f"warning: {line}")
+
+
+def _subject(config: Config, processes: int) -> Subject:
+    data = planned_data(config)
+    if data is None:
+        raise ConfigError("data.path: the networks depend on its labels; prepare the set first: progan prepare")
+    subject = Subject(config, make_schedule(config), data, processes)
+    check_fit(subject.schedule, data, subject.example, config.optim, World(size=processes))
+    return subject
+
+
+def _figures(subject: Subject, seconds: float | None, patience: float, device: str | None) -> list[Figure]:
+    if seconds is None:
+        return _known(device or device_name())
+    check_precision(subject.config.optim.precision)
+    found = list(measure_rounds(subject, seconds, patience, say))
+    for resolution in dict.fromkeys(figure.resolution for figure in found):
+        found += measure_metrics(subject, resolution, say)
+    store(found)
+    return found
+
+
+def _known(device: str) -> list[Figure]:
+    every = stored()
+    found = [figure for figure in every if figure.device == device]
+    if not found:
+        devices = "; ".join(dict.fromkeys(figure.device for figure in every)) or "none"
+        say(f"no figures of {device}: no times; measure them with --measure, or plan for --device: {devices}")
+    return found
+
+
+def _print_table(subject: Subject, plans: Sequence[ResolutionPlan], base: int) -> None:
+    several = subject.processes > 1
+    table = Table("px", "kimg", "batch", "images/s", "training", "evaluation", "memory" + " a process" * several)
+    for one in plans:
+        rate = UNKNOWN if one.seconds is None else f"{one.images / one.seconds:.3g}" + "~" * one.guessed
+        table.add_row(
+            str(one.resolution),
+            f"{one.images / 1000:g}",
+            str(one.batch),
+            rate,
+            _time(one.seconds),
+            f"{one.evaluations} x, {_time(one.evaluation_seconds)}" if one.evaluations else "-",
+            _bytes(one.peak_bytes + base),
+        )
+    total, evaluation = (_total([getattr(one, name) for one in plans]) for name in ("seconds", "evaluation_seconds"))
+    kimg = f"{subject.schedule.total_images / 1000:g}"
+    table.add_section()
+    table.add_row("all", kimg, "", "", _time(total), _time(evaluation), _bytes(max(p.peak_bytes for p in plans) + base))
+    Console(width=100).print(table)
+    if any(one.guessed for one in plans):
+        say("~: scaled by FLOPs from the nearest resolution with figures")
+    if several:
+        say("without the time in which processes exchange gradients")
+
+
+def _print_disk(subject: Subject) -> None:
+    written, config = sizes(subject), subject.config
+    say(
+        f"disk: {_bytes(written.total)}: {written.checkpoints} checkpoints of {_bytes(written.checkpoint)}, "
+        f"{written.snapshots} snapshots of {_bytes(written.snapshot)}"
+    )
+    if config.data.is_remote or Path(config.data.path).exists():
+        contents = open_set(config.data).contents.resolutions
+        used = {size: contents[size].bytes for size in config.schedule.resolutions}
+        listed = ", ".join(f"{size} px {_bytes(count)}" for size, count in used.items())
+        say(f"shards: {_bytes(sum(used.values()))}: {listed}")
+
+
+def _warnings(subject: Subject, plans: Sequence[ResolutionPlan], room: int) -> list[str]:
+    lines = [_does_not_fit(subject, one, room) for one in plans if one.fits is not None]
+    needed = sizes(subject).total
+    free = shutil.disk_usage(Path.cwd()).free
+    if needed > free:
+        lines.append(
+            f"the run's files take {_bytes(needed)} and {_bytes(free)} are free here; raise cadence.checkpoint_kimg"
+        )
+    return lines
+
+
+def _does_not_fit(subject: Subject, one: ResolutionPlan, room: int) -> str:
+    problem = f"{one.resolution} px: the tensors of a process take {_bytes(one.peak_bytes)} of {_bytes(room)}"
+    if one.fits and not subject.example.indivisible:
+        return f"{problem}; set optim.max_images_per_process.{one.resolution}={one.fits}"
+    return f"{problem}; launch more processes, lower schedule.batch, or set optim.precision=bf16"
+
+
+def _memory_of_this_process() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:  # not Linux
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _total(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _time(seconds: float | None) -> str:
+    return UNKNOWN if seconds is None else duration(seconds)
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"

@@ -1,0 +1,158 @@
+"""What a training will take: pure arithmetic on its settings, on what was counted and on figures."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from pipelines.planning.figures import Figure, nearest
+from pipelines.planning.subject import Subject
+from progan.engine.optimizers import moments
+from progan.metrics import parse
+from progan.schedule import Stage, passes
+
+
+@dataclass(frozen=True)
+class ResolutionPlan:
+    """All stages of one resolution."""
+
+    resolution: int
+    batch: int  # of all processes
+    images: int
+    seconds: float | None  # of training; None: there are no figures of the device
+    guessed: bool  # from figures of another resolution
+    peak_bytes: int  # of the tensors of a process
+    fits: int | None  # images of a process that its memory holds at once, where its share does not fit; else None
+    evaluations: int
+    evaluation_seconds: float | None  # of all of them
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes on disk."""
+
+    checkpoint: int
+    checkpoints: int  # how many are kept
+    snapshot: int
+    snapshots: int  # how many
+
+    @property
+    def total(self) -> int:
+        return self.checkpoints * self.checkpoint + self.snapshots * self.snapshot
+
+
+def plan_resolution(
+    subject: Subject, stages: Sequence[Stage], figures: Sequence[Figure], memory: int
+) -> ResolutionPlan:
+    """`stages`: those of one resolution. figures: of one device. memory: bytes a process can have."""
+    resolution = stages[0].resolution
+    tallies = [subject.tally(stage) for stage in stages]
+    largest = max(tallies, key=lambda counted: counted.peak_bytes)
+    used = [_round_figure(subject, stage, figures) for stage in stages]
+    seconds = [_stage_seconds(subject, stage, figure) for stage, figure in zip(stages, used, strict=True)]
+    evaluations = _evaluations(subject, stages)
+    return ResolutionPlan(
+        resolution=resolution,
+        batch=stages[0].batch,
+        images=stages[-1].end - stages[0].start,
+        seconds=_sum(seconds),
+        guessed=any(figure is not None and figure.resolution != resolution for figure in used),
+        peak_bytes=largest.peak_bytes,
+        fits=_fitting(subject, stages[0], largest.state_bytes, largest.peak_bytes, memory),
+        evaluations=evaluations,
+        evaluation_seconds=_evaluation_seconds(subject, resolution, evaluations, figures),
+    )
+
+
+def _round_figure(subject: Subject, stage: Stage, figures: Sequence[Figure]) -> Figure | None:
+    counted = subject.tally(stage)
+    rounds = [one for one in figures if one.what == "round" and one.precision == subject.precision]
+    return nearest(rounds, stage.resolution, counted.flops / max(counted.operations, 1.0))
+
+
+def _stage_seconds(subject: Subject, stage: Stage, figure: Figure | None) -> float | None:
+    if figure is None:
+        return None
+    rounds = math.ceil((stage.end - stage.start) / stage.batch)
+    return rounds * figure.seconds * subject.tally(stage).flops / figure.flops
+
+
+def _fitting(subject: Subject, stage: Stage, state: int, peak: int, memory: int) -> int | None:
+    """By a straight line from what stays between rounds to the peak of a process's whole share."""
+    share, group = subject.share(stage), subject.example.group
+    share = subject.config.optim.part_size(stage.resolution, share, group)
+    if peak <= memory:
+        return None
+    room = (memory - state) / max(1.0, (peak - state) / share)
+    return max((size for size in range(group, share, group) if share % size == 0 and size <= room), default=0)
+
+
+def _evaluations(subject: Subject, stages: Sequence[Stage]) -> int:
+    """How often generators of these stages are measured; the untrained one is, at the last resolution."""
+    config, total = subject.config.evaluation, subject.schedule.total_images
+    if not config.metrics:
+        return 0
+    interval = round(1000 * config.every_kimg)
+    first, last = stages[0].start, stages[-1].end
+    due = last // interval - first // interval
+    ends = last == total
+    return due + ends * (1 + (not passes(last - 1, last, interval)))
+
+
+def _evaluation_seconds(subject: Subject, resolution: int, evaluations: int, figures: Sequence[Figure]) -> float | None:
+    """Of so many, and of the real images once."""
+    total = 0.0
+    for name in subject.config.evaluation.metrics if evaluations else ():
+        spec = parse(name)
+        if resolution < spec.row.minimum_resolution:
+            continue
+        figure = nearest([one for one in figures if one.what == spec.family], resolution)
+        if figure is None:
+            return None
+        pixels = (resolution / figure.resolution) ** 2
+        reals = spec.real_images * (2 if spec.row.needs_real else 1)
+        each = figure.fixed_seconds + pixels * figure.seconds * spec.images
+        total += evaluations * subject.config.evaluation.seeds * each + pixels * figure.real_seconds * reals
+    return total
+
+
+def sizes(subject: Subject) -> Sizes:
+    """Of what a run writes."""
+    system, cadence = subject.example, subject.config.cadence
+    generator, discriminator = (_bytes(network) for network in (system.generator, system.discriminator))
+    kept = {role: moments(subject.config.optim.optimizer(role)) for role in system.networks}
+    objectives = sum(_bytes(objective) for objective in system.objectives.values())
+    return Sizes(
+        checkpoint=(2 + kept["generator"]) * generator + (1 + kept["discriminator"]) * discriminator + objectives,
+        checkpoints=cadence.keep_checkpoints,
+        snapshot=generator + discriminator,
+        snapshots=_saves(subject),
+    )
+
+
+def _saves(subject: Subject) -> int:
+    """How often state is saved: at the ticks by which a checkpoint or a measurement is due, and at the end."""
+    schedule, cadence, evaluation = subject.schedule, subject.config.cadence, subject.config.evaluation
+    intervals = [cadence.checkpoint_kimg, *([evaluation.every_kimg] if evaluation.metrics else [])]
+    moments = [
+        number * 1000 * interval
+        for interval in intervals
+        for number in range(1, int(schedule.total_images / 1000 / interval) + 1)
+    ]
+
+    def tick(moment: float) -> int:
+        stage_end = next(stage.end for stage in schedule.stages if stage.end >= moment)
+        return min(stage_end, math.ceil(moment / cadence.tick_images) * cadence.tick_images)
+
+    return len({*map(tick, moments), schedule.total_images})
+
+
+def _bytes(module: nn.Module) -> int:
+    tensors: list[Tensor] = list(module.state_dict().values())
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

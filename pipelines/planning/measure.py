@@ -1,0 +1,113 @@
+"""Figures of the device at hand, from a short measurement."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+from pipelines.measuring import EVALUATION_SEED, evaluation_device, load_network
+from pipelines.planning.figures import Figure, device_memory, device_name, stamp
+from pipelines.planning.subject import Subject
+from progan.engine.timing import time_rounds
+from progan.engine.trial import RandomImages, Trial
+from progan.metrics import METRICS, of_all, parse
+from progan.metrics.evaluator import Evaluator
+from progan.metrics.real_side import RealSet
+from progan.sampling.generate import image_sequence
+from progan.schedule import Phase, Stage
+from progan.systems.system import set_phase
+from progan.types import DataError
+
+FEW, MORE = 64, 192  # images a metric is measured of, to know what it takes of any number
+Tell = Callable[[str], None]
+
+
+def measure_rounds(subject: Subject, budget: float, patience: float, tell: Tell) -> Iterator[Figure]:
+    """For each stage rounds for about `budget` seconds; none from where one would take longer than `patience` seconds.
+
+    From small to large, each guessed by the one before.
+    """
+    before: tuple[float, float] | None = None  # seconds and FLOPs
+    for stage in subject.schedule.stages:
+        counted = subject.tally(stage)
+        if before is not None and before[0] * counted.flops / before[1] > patience:
+            tell(f"{stage.resolution} px: a round takes too long to be measured; see --patience")
+            return
+        tell(f"{stage.resolution} px{', fading' if stage.fading else ''}: playing rounds")
+        seconds = _round_seconds(subject, stage, budget)
+        before = seconds, counted.flops
+        yield Figure(
+            what="round",
+            device=device_name(),
+            resolution=stage.resolution,
+            seconds=seconds,
+            precision=subject.precision,
+            flops=counted.flops,
+            operations=counted.operations,
+            memory=device_memory(),
+            measured=stamp(),
+        )
+
+
+def _round_seconds(subject: Subject, stage: Stage, budget: float) -> float:
+    device, system = evaluation_device(), subject.system()
+    for network in system.networks.values():
+        network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for objective in system.objectives.values():
+        objective.to(device)
+    trial = Trial(system, subject.config.optim, subject.phase(stage), subject.data, device)
+    return time_rounds(trial, device, budget).seconds
+
+
+def measure_metrics(subject: Subject, resolution: int, tell: Tell) -> Iterator[Figure]:
+    """Of each family that the settings ask for; those that cannot be measured are told and left out."""
+    for family in dict.fromkeys(parse(name).family for name in subject.config.evaluation.metrics):
+        if resolution >= METRICS[family].minimum_resolution:
+            tell(f"{resolution} px: measuring {family}")
+            try:
+                yield _metric(subject, family, resolution)
+            except DataError as error:
+                tell(f"{family}: not measured: {error}")
+
+
+def _metric(subject: Subject, family: str, resolution: int) -> Figure:
+    """From two measurements of few images and two of more: of each the second knows the real images already."""
+    row = METRICS[family]
+    few, more = (max(count, -(-row.least * count // FEW) * row.images_each) for count in (FEW, MORE))
+    real_few, generated_few = _evaluation_seconds(subject, family, resolution, few)
+    real_more, generated_more = _evaluation_seconds(subject, family, resolution, more)
+    each = max(0.0, generated_more - generated_few) / (more - few)
+    reals = 2 if row.needs_real else 1  # the floor takes as many again
+    return Figure(
+        what=family,
+        device=device_name(),
+        resolution=resolution,
+        seconds=each,
+        fixed_seconds=max(0.0, generated_few - each * few),
+        real_seconds=max(0.0, real_more - real_few) / (reals * (more - few)),
+        measured=stamp(),
+    )
+
+
+def _evaluation_seconds(subject: Subject, family: str, resolution: int, images: int) -> tuple[float, float]:
+    """Of the real images, and of so many generated ones."""
+    system, device = subject.system(), evaluation_device()
+    set_phase(system.generator, Phase(0, resolution, 1.0, 1, 0.0))
+    draw = image_sequence(system.generator.to(device), EVALUATION_SEED, system.latents, system.labels)
+    noise = RandomImages(subject.data)
+    evaluator = Evaluator(
+        names=[of_all(family, images, images)],
+        real=RealSet(lambda px, start, count: noise.batch(px, 0, count, slice(None)).images, 2 * images, "noise"),
+        seed=EVALUATION_SEED,
+        device=device,
+        load_network=lambda: load_network(subject.config.evaluation),
+    )
+    obstacles = evaluator.preflight(resolution)
+    if obstacles:
+        raise DataError(obstacles[0])
+    seconds = []
+    for _ in range(2):
+        began = time.perf_counter()
+        evaluator.measure([draw], resolution)
+        seconds.append(time.perf_counter() - began)
+    return max(0.0, seconds[0] - seconds[1]), seconds[1]

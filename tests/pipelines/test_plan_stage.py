@@ -1,0 +1,161 @@
+"""Plans against what trainings really write and take."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipelines import plan as plan_module
+from pipelines.__main__ import main
+from pipelines.planning import figures
+from pipelines.planning.estimate import plan_resolution, sizes
+from pipelines.planning.figures import Figure, nearest
+from pipelines.planning.subject import Subject
+from progan.config import load
+from progan.rundir import RunDirectory
+from progan.settings import Config, make_schedule
+from progan.types import DataSpec
+
+TREE: dict[str, Any] = {
+    "system": {"latent_dim": 8, "maps_base": 64, "maps_max": 8},
+    "schedule": {"resolution": 16, "stable_kimg": 0.064, "fade_kimg": 0.064, "batch": {4: 16, 8: 16, 16: 16}},
+    "cadence": {"checkpoint_kimg": 0.128, "tick_kimg": 0.064, "sample_kimg": 1},
+    "evaluation": {"metrics": ["energy1k", "swd1k"], "every_kimg": 0.2, "in_training": False},
+}
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(autouse=True)
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "own" / "figures.jsonl"
+    monkeypatch.setattr(figures, "OWN", path)
+    monkeypatch.setattr(figures, "PACKAGED", tmp_path / "packaged.jsonl")
+    (tmp_path / "packaged.jsonl").write_text("")
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(TREE | {"data": {"path": str(tmp_path / "set")}}))
+    return path
+
+
+@pytest.fixture
+def progan(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    def call(*arguments: object) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, arguments)])
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out + err
+
+    return call
+
+
+def _subject(path: Path, *overrides: str, processes: int = 1) -> Subject:
+    config = load(Config, path, overrides)
+    data = DataSpec(config.schedule.resolutions, 100, (), "")
+    return Subject(config, make_schedule(config), data, processes)
+
+
+def test_without_figures_it_tells_memory_and_disk_and_how_to_get_times(
+    config: Path, progan: Callable[..., tuple[int, str]]
+) -> None:
+    code, output = progan("plan", config)
+    assert code == 0
+    assert "no figures of" in output
+    assert "--measure" in output
+    assert "3 snapshots of" in output  # of 128, 256 and 320 images
+    assert "warning" not in output
+
+
+def test_measured_figures_are_kept_and_give_the_same_times_later(
+    config: Path, progan: Callable[..., tuple[int, str]], own: Path
+) -> None:
+    code, measured = progan("plan", config, "--measure", "--seconds", 0.05)
+    assert code == 0
+    assert own.exists()
+    assert "?" not in measured
+    code, output = progan("plan", config)
+    assert _times(output) == _times(measured)
+    code, output = progan("plan", config, "--device", figures.stored()[0].device)
+    assert _times(output) == _times(measured)
+
+
+def _times(output: str) -> list[str]:
+    """The rows without the last column, memory, which grows with the process."""
+    return [line.rpartition("│")[0].rpartition("│")[0] for line in output.splitlines() if line.startswith("│")]
+
+
+def test_files_are_as_large_and_as_many_as_planned(config: Path, progan: Callable[..., tuple[int, str]]) -> None:
+    set_ = config.parent / "set"
+    assert progan("prepare", "synthetic", "--out", set_, "--resolution", 16, "--limit", 64, "--workers", 1)[0] == 0
+    directory = RunDirectory(config.parent / "run")
+    assert progan("train", config, "--run", directory.root)[0] == 0
+    planned, checkpoint = sizes(_subject(config)), directory.checkpoints()[-1]
+    assert planned.snapshots == len(list((directory.root / "snapshots").iterdir()))
+    for path, size in ((checkpoint, planned.checkpoint), (directory.snapshot(320), planned.snapshot)):
+        header = 8 + int.from_bytes(path.read_bytes()[:8], "little")
+        assert path.stat().st_size - header == pytest.approx(size, rel=0.01)
+    output = progan("plan", config)[1]
+    assert "shards:" in output
+
+
+def test_what_does_not_fit_is_told_with_a_setting_that_does(
+    config: Path, progan: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = _subject(config)
+    room = 2**20
+    monkeypatch.setattr(plan_module, "device_memory", lambda: room)
+    monkeypatch.setattr(plan_module.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(plan_module, "device_name", lambda: "a small one")
+    counted = subject.tally(subject.schedule.stages[-1])
+    assert counted.state_bytes < room < counted.peak_bytes
+    output = progan("plan", config)[1]
+    setting = next(word for word in output.split() if word.startswith("optim.max_images_per_process.16="))
+    output = progan("plan", config, setting, "optim.max_images_per_process.8=4")[1]
+    assert "max_images_per_process" not in output
+
+
+def test_a_share_that_cannot_be_cut_is_refused(config: Path, progan: Callable[..., tuple[int, str]]) -> None:
+    code, output = progan("plan", config, "--processes", 3)
+    assert code == 2
+    assert "not a multiple of 12 (3 processes x groups of 4" in output
+
+
+def test_figures_of_another_device_and_a_measurement_exclude_each_other(
+    config: Path, progan: Callable[..., tuple[int, str]]
+) -> None:
+    code, output = progan("plan", config, "--measure", "--device", "NVIDIA H200")
+    assert code == 2
+    assert "--device" in output
+
+
+def test_times_are_rounds_times_figures_scaled_by_flops(config: Path) -> None:
+    subject = _subject(config)
+    stage = subject.schedule.stages[-1]
+    counted = subject.tally(stage)
+    figure = Figure("round", "x", 16, 3.0, precision="fp32", flops=2 * counted.flops, operations=counted.operations)
+    metric = Figure("energy", "x", 16, 0.01, fixed_seconds=2.0, real_seconds=0.001)
+    other = Figure("swd", "x", 16, 0.0)
+    planned = plan_resolution(subject, [stage], [figure, metric, other], 2**60)
+    assert planned.seconds == pytest.approx(4 * 1.5)  # 64 images
+    assert planned.evaluations == 2  # at 320 images, and of the untrained generator
+    assert planned.evaluation_seconds == pytest.approx(2 * (2 + 10) + 2000 * 0.001)
+    assert not planned.guessed
+    assert planned.fits is None
+
+
+def test_the_nearest_figure_is_of_the_nearest_resolution_then_of_the_most_similar_work() -> None:
+    table = [
+        Figure("round", "x", 32, 1.0, flops=1e6, operations=10),
+        Figure("round", "x", 32, 2.0, flops=1e9, operations=10),
+        Figure("round", "x", 64, 3.0, flops=1e9, operations=10),
+    ]
+    assert nearest(table, 32, 3e5).seconds == 1.0  # type: ignore[union-attr]
+    assert nearest(table, 16, 9e7).seconds == 2.0  # type: ignore[union-attr]
+    assert nearest(table, 256, 1).seconds == 3.0  # type: ignore[union-attr]
+    assert nearest([], 256, 1) is None
