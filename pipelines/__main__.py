@@ -10,7 +10,7 @@ import progan
 from pipelines.classifier_command import classifier
 from pipelines.console import user_errors
 from pipelines.measuring_commands import Run, best, classify, compare, diagnose, evaluate, neighbours
-from pipelines.picture_commands import sample, timelapse, walk
+from pipelines.picture_commands import export, sample, timelapse, walk
 from pipelines.probe_command import probe
 from pipelines.weights_commands import weights
 from progan.types import ConfigError
@@ -169,9 +169,14 @@ def train(
 ) -> None:
     """Train, or go on training: the same command continues a run that was stopped or killed."""
     with user_errors():
-        from pipelines.train import train as stage
+        if dry_run:
+            from pipelines.overview import overview
 
-        stage(config, run, dry_run, overrides or [], processes)
+            overview(config, overrides or [])
+        else:
+            from pipelines.train import train as stage
+
+            stage(config, run, overrides or [], processes)
 
 
 @app.command()
@@ -232,8 +237,10 @@ def status(
         print(found if field is None else vars(found)[field])
 
 
-for command in (evaluate, best, diagnose, neighbours, classify, probe, compare, classifier, sample, walk, timelapse):
+for command in (evaluate, best, diagnose, neighbours, classify, probe, compare, classifier):
     app.command()(command)
+for picture in (sample, walk, timelapse, export):
+    app.command()(picture)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from pipelines.console import say
 from progan.config import load
 from progan.data.loader import open_set
 from progan.schedule import Schedule
-from progan.settings import Config, untrained_system
+from progan.settings import Config, make_schedule, untrained_system
 from progan.systems.system import System
 from progan.types import ConfigError, DataSpec, LabelsMissing
 
@@ -42,6 +42,13 @@ def print_settings(path: Path, overrides: Sequence[str], wanted: str | None) -> 
     print(yaml.safe_dump(tree, sort_keys=False).strip() if isinstance(tree, dict | list) else tree)
 
 
+def overview(path: Path, overrides: Sequence[str]) -> None:
+    """Print what the training of a config would do."""
+    config = load(Config, path, overrides)
+    data = planned_data(config)
+    _print_overview(config, make_schedule(config), None if data is None else untrained_system(config, data))
+
+
 def planned_data(config: Config) -> DataSpec | None:
     """Of a set that is not prepared yet as of one without labels; None where the networks depend on its labels."""
     if config.data.is_remote or Path(config.data.path).exists():
@@ -56,7 +63,7 @@ def planned_data(config: Config) -> DataSpec | None:
     return guess
 
 
-def print_overview(config: Config, schedule: Schedule, system: System | None) -> None:
+def _print_overview(config: Config, schedule: Schedule, system: System | None) -> None:
     """system: None where it is not known yet."""
     console = Console(width=100)
     console.print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), highlight=False)

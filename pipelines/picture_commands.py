@@ -32,6 +32,17 @@ def sample(
         stage(source, out, count, columns, seed, caption)
 
 
+def export(
+    source: Source,
+    out: Annotated[Path, typer.Option(help="The .onnx file.")] = Path("generator.onnx"),
+) -> None:
+    """Write the generator of a snapshot as an ONNX file, for runtimes without torch; see the extra progan[onnx]."""
+    with user_errors():
+        from pipelines.export import export as stage
+
+        stage(source, out)
+
+
 def walk(
     source: Source,
     out: Annotated[

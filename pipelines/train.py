@@ -20,7 +20,6 @@ from pipelines.facts import write_facts
 from pipelines.journal import Journal
 from pipelines.launch import check_compiler, check_fit, check_precision, make_accelerator, make_world, watched
 from pipelines.measuring import make_evaluator
-from pipelines.overview import planned_data, print_overview
 from pipelines.recorder import Recorder
 from pipelines.resume import resume, tidy
 from pipelines.watch import look
@@ -50,18 +49,11 @@ class Plan:
     system: System
 
 
-def train(
-    config_path: Path, run: Path | None, dry_run: bool, overrides: Sequence[str], processes: int | None = None
-) -> None:
+def train(config_path: Path, run: Path | None, overrides: Sequence[str], processes: int | None = None) -> None:
     """Train to the end of the schedule, from the newest checkpoint of the run where there is one.
 
     processes: how many there must be; None: as many as were launched.
     """
-    if dry_run:
-        config = load(Config, config_path, overrides)
-        data = planned_data(config)
-        print_overview(config, make_schedule(config), None if data is None else untrained_system(config, data))
-        return
     received: list[int] = []
     _note(received, signal.SIGUSR1)  # which a scheduler may send before training has begun
     directory = RunDirectory(run or Path("runs") / config_path.stem)

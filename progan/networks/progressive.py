@@ -55,7 +55,7 @@ class GeneratorStem(nn.Module):
         self.norm = PixelNorm() if normalize else nn.Identity()
 
     def forward(self, latents: Tensor) -> Tensor:
-        x = self.dense(latents).view(len(latents), -1, MIN_RESOLUTION, MIN_RESOLUTION)
+        x = self.dense(latents).unflatten(1, (-1, MIN_RESOLUTION, MIN_RESOLUTION))
         x = self.norm(_activate(x + self.bias.to(x.dtype)))
         normalized: Tensor = self.norm(_activate(self.conv(x)))
         return normalized

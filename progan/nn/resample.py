@@ -34,7 +34,12 @@ def upsample_conv(x: Tensor, weight: Tensor, taps: Tensor, bias: Tensor) -> Tens
 
     weight: OI33; NIHW -> NO(2H)(2W).
     """
-    return F.conv_transpose2d(x, _spread(weight, taps, "kt,oti->iko").permute(0, 3, 1, 2), bias, stride=2, padding=1)
+    return F.conv_transpose2d(x, upsample_kernel(weight, taps), bias, stride=2, padding=1)
+
+
+def upsample_kernel(weight: Tensor, taps: Tensor) -> Tensor:
+    """OI33 -> IO44: the kernel of the transposed convolution of `upsample_conv`."""
+    return _spread(weight, taps, "kt,oti->iko").permute(0, 3, 1, 2)
 
 
 def conv_downsample(x: Tensor, weight: Tensor, taps: Tensor, bias: Tensor) -> Tensor:
