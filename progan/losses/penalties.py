@@ -21,20 +21,27 @@ def score_gradient(game: Round, images: Tensor, labels: Tensor) -> Tensor:
 
 
 class GradientPenalty(Term):
-    """mean (|d D(mix) / d mix|_2 - target)^2, mix uniformly between a real and a generated image (arXiv 1704.00028)."""
+    """mean (|d D(mix) / d mix|_2 - target)^2, mix uniformly between a real and a generated image (arXiv 1704.00028).
+
+    The mean is over the first `share` of the images, in whole groups of `group`.
+    """
 
     reads_real = True
     apart = True
 
-    def __init__(self, target: float = 1.0) -> None:
+    def __init__(self, target: float = 1.0, share: float = 1.0, group: int = 1) -> None:
         super().__init__()
         self.target = target
+        self.share = share
+        self.group = group
 
     def forward(self, game: Round) -> Tensor:
-        real, fake = game.real.images, game.fake.images
-        weight = game.uniform("mixing").view(-1, 1, 1, 1)
+        count = len(game.real.labels)
+        some = slice(max(1, round(self.share * count / self.group)) * self.group)
+        real, fake = game.real.images[some], game.fake.images[some]
+        weight = game.uniform("mixing")[some].view(-1, 1, 1, 1)
         mix = torch.lerp(real.float(), fake.float(), weight)
-        norm = torch.linalg.vector_norm(score_gradient(game, mix, game.real.labels), dim=(1, 2, 3))
+        norm = torch.linalg.vector_norm(score_gradient(game, mix, game.real.labels[some]), dim=(1, 2, 3))
         excess: Tensor = norm - self.target
         return excess.square().mean()
 

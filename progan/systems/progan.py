@@ -29,13 +29,17 @@ class WassersteinLoss(Settings):
     name: Literal["wgan-gp"] = "wgan-gp"
     gradient_penalty: NotNegative = 10.0  # weight
     target: Positive = 1.0  # gradient norm the penalty pulls to
+    # Of a process's images, for the penalty: 1 is published, less is faster (the penalty is a third of a round).
+    penalty_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     drift: NotNegative = 0.001  # weight
 
-    def objectives(self) -> dict[Role, list[Weighted]]:
+    def objectives(self, group: int) -> dict[Role, list[Weighted]]:
+        """group: samples of a group of the minibatch statistic."""
+        penalty = GradientPenalty(self.target, self.penalty_share, group)
         return {
             "discriminator": [
                 Weighted("wasserstein", WassersteinCritic()),
-                Weighted("gradient_penalty", GradientPenalty(self.target), self.gradient_penalty),
+                Weighted("gradient_penalty", penalty, self.gradient_penalty),
                 Weighted("drift", Drift(), self.drift),
             ],
             "generator": [Weighted("wasserstein", WassersteinGenerator())],
@@ -50,7 +54,7 @@ class LogisticR1Loss(Settings):
     gamma_scale: NotNegative = 1.0  # factor of that rule
     every: Annotated[int, Field(ge=1)] = 16  # rounds between penalties
 
-    def objectives(self) -> dict[Role, list[Weighted]]:
+    def objectives(self, group: int) -> dict[Role, list[Weighted]]:
         return {
             "discriminator": [
                 Weighted("logistic", LogisticDiscriminator()),
@@ -81,7 +85,7 @@ class ProganConfig(Settings):
 def build(config: ProganConfig, data: DataSpec, resolution: int) -> System:
     """The system for images of `data` grown to `resolution` pixels; weights are drawn from torch's global generator."""
     maps = {"base": config.maps_base, "maximum": config.maps_max, "channels": data.channels}
-    rows = config.loss.objectives()
+    rows = config.loss.objectives(config.stddev_group or 1)
     if data.num_classes:
         real_weight = config.label_weight if config.label_real_weight is None else config.label_real_weight
         on_fake = Weighted("label_fake", FakeLabel(), config.label_weight)

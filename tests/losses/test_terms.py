@@ -82,6 +82,15 @@ def test_the_penalty_reaches_the_weights_as_double_backward_does() -> None:
             torch.testing.assert_close(mine[name], parameter.grad)
 
 
+@pytest.mark.parametrize(("share", "group", "images"), [(0.5, 2, 2), (0.25, 2, 2), (0.75, 1, 3), (0.1, 4, 4)])
+def test_a_share_of_the_images_is_taken_in_whole_groups(share: float, group: int, images: int) -> None:
+    game, discriminator = _round(double=False)
+    some = slice(images)
+    reals, fakes = (Batch(batch.images[some], batch.labels[some]) for batch in (game.real, game.fake))
+    fewer = Round(discriminator, reals, fakes, 4, 0, lambda stream: game.uniform(stream)[some])
+    torch.testing.assert_close(GradientPenalty(1.0, share, group)(game), GradientPenalty()(fewer))
+
+
 def test_the_penalty_does_not_depend_on_the_loss_scale() -> None:
     torch.testing.assert_close(
         GradientPenalty()(_round(1024.0, double=False)[0]), GradientPenalty()(_round(double=False)[0])
