@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+import pipelines.train  # noqa: F401 - so that this process holds what a training one does before any network
 from pipelines.console import duration, say
 from pipelines.launch import check_fit, check_precision
 from pipelines.overview import planned_data
@@ -40,7 +41,7 @@ def plan(
     ones. patience: of a round that takes longer, in seconds, none is measured. device: of the stored figures; None: the
     one at hand.
     """
-    base = _memory_of_this_process()  # before it holds any network
+    base = _memory_of_this_process()
     subject = _subject(load(Config, path, overrides), processes)
     figures = _figures(subject, seconds, patience, device)
     memory = device_memory() if device is None else max((figure.memory for figure in figures), default=0)
@@ -102,6 +103,9 @@ def _print_table(subject: Subject, plans: Sequence[ResolutionPlan], base: int) -
     table.add_section()
     table.add_row("all", kimg, "", "", _time(total), _time(evaluation), _bytes(max(p.peak_bytes for p in plans) + base))
     Console(width=100).print(table)
+    kept = max(plans, key=lambda one: one.evaluation_bytes)
+    if kept.evaluation_bytes:
+        say(f"evaluation: keeps about {_bytes(kept.evaluation_bytes)} more in main memory at {kept.resolution} px")
     if any(one.guessed for one in plans):
         say("~: scaled by FLOPs from the nearest resolution with figures")
     if several:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pipelines.planning.figures import Figure, nearest
 from pipelines.planning.subject import Subject
 from progan.engine.optimizers import moments
-from progan.metrics import parse
+from progan.metrics import MetricSpec, kept_bytes, parse
 from progan.schedule import Stage, passes
 
 
@@ -26,6 +26,7 @@ class ResolutionPlan:
     fits: int | None  # images of a process that its memory holds at once, where its share does not fit; else None
     evaluations: int
     evaluation_seconds: float | None  # of all of them
+    evaluation_bytes: int  # that the main process keeps beside the training while it measures
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def plan_resolution(
         fits=_fitting(subject, stages[0], largest.state_bytes, largest.peak_bytes, memory),
         evaluations=evaluations,
         evaluation_seconds=_evaluation_seconds(subject, resolution, evaluations, figures),
+        evaluation_bytes=kept_bytes(_specs(subject, resolution), resolution) if evaluations else 0,
     )
 
 
@@ -103,10 +105,7 @@ def _evaluations(subject: Subject, stages: Sequence[Stage]) -> int:
 def _evaluation_seconds(subject: Subject, resolution: int, evaluations: int, figures: Sequence[Figure]) -> float | None:
     """Of so many, and of the real images once."""
     total = 0.0
-    for name in subject.config.evaluation.metrics if evaluations else ():
-        spec = parse(name)
-        if resolution < spec.row.minimum_resolution:
-            continue
+    for spec in _specs(subject, resolution) if evaluations else ():
         figure = nearest([one for one in figures if one.what == spec.family], resolution)
         if figure is None:
             return None
@@ -115,6 +114,12 @@ def _evaluation_seconds(subject: Subject, resolution: int, evaluations: int, fig
         each = figure.fixed_seconds + pixels * figure.seconds * spec.images
         total += evaluations * subject.config.evaluation.seeds * each + pixels * figure.real_seconds * reals
     return total
+
+
+def _specs(subject: Subject, resolution: int) -> list[MetricSpec]:
+    """That are defined at the resolution."""
+    specs = map(parse, subject.config.evaluation.metrics)
+    return [spec for spec in specs if resolution >= spec.row.minimum_resolution]
 
 
 def sizes(subject: Subject) -> Sizes:

@@ -6,6 +6,7 @@ This module only describes: it is light to import, so that a report can label a 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -44,6 +45,8 @@ class Metric:
     needs_network: bool  # the published Inception network, or another in its place
     minimum_resolution: int  # pixels; below it the metric is not defined
     example: str  # the name of the published protocol
+    kept_bytes: int = 0  # for each image, in the memory of the main process while it is measured; 0: hardly any
+    by_level: bool = False  # as many for each halving of the image down to 16 px
     least: int = 2  # of what it counts, on either side: of fewer there is no value
     equal_counts: bool = False  # whether it compares as many generated as real images only
 
@@ -55,6 +58,8 @@ class Metric:
     def counts(self) -> str:
         return next(iter(self.results.values())).counts
 
+
+FEATURES = 12_000  # bytes: 2,048 features and 1,008 logits
 
 METRICS = {
     "swd": Metric(
@@ -72,6 +77,8 @@ METRICS = {
         needs_network=False,
         minimum_resolution=16,
         example="swd16k",
+        kept_bytes=128 * 147 * 4,  # descriptors
+        by_level=True,
         equal_counts=True,
     ),
     "msssim": Metric(
@@ -106,6 +113,7 @@ METRICS = {
         needs_network=True,
         minimum_resolution=4,
         example="fid50k",
+        kept_bytes=FEATURES,
     ),
     "kid": Metric(
         results={
@@ -123,6 +131,7 @@ METRICS = {
         needs_network=True,
         minimum_resolution=4,
         example="kid50k",
+        kept_bytes=FEATURES,
         least=1000,
     ),
     "is": Metric(
@@ -141,6 +150,7 @@ METRICS = {
         needs_network=True,
         minimum_resolution=4,
         example="is50k",
+        kept_bytes=FEATURES,
         least=10,
     ),
     "pr": Metric(
@@ -164,6 +174,7 @@ METRICS = {
         needs_network=True,
         minimum_resolution=4,
         example="pr50k",
+        kept_bytes=FEATURES,
         least=4,
     ),
     "modes": Metric(
@@ -249,6 +260,15 @@ class MetricSpec:
     def real_images(self) -> int:
         """Real images compared with; the floor needs twice as many where the metric compares with real ones at all."""
         return self.real_count * self.row.images_each
+
+
+def kept_bytes(specs: Sequence[MetricSpec], resolution: int) -> int:
+    """In the memory of the main process while these are measured: of two sets of images at a time."""
+    levels = max(1, (resolution // 16).bit_length())
+    rows = [(spec.row.kept_bytes * (levels if spec.row.by_level else 1) * spec.images, spec) for spec in specs]
+    apart = sum(size for size, spec in rows if not spec.row.needs_network)
+    shared = max((size for size, spec in rows if spec.row.needs_network), default=0)  # they look at the same features
+    return 2 * (apart + shared)
 
 
 class EvaluationConfig(Settings):

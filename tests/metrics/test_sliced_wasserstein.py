@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from progan.metrics import kept_bytes, of_all
 from progan.metrics.gathering import feed
 from progan.metrics.sliced_wasserstein import (
     SlicedWasserstein,
@@ -158,3 +159,11 @@ def test_a_collapsed_generator_has_a_large_and_finite_distance() -> None:
     constant = torch.full((8, 3, 32, 32), 100, dtype=torch.uint8)
     floor = distance(smooth(8, 32, 0), smooth(8, 32, 1))
     assert floor < distance(smooth(8, 32, 0), constant) < math.inf
+
+
+@pytest.mark.parametrize("resolution", [16, 28, 32, 128])
+def test_how_much_memory_two_sets_take_is_known_beforehand(resolution: int) -> None:
+    gathering = SlicedWasserstein(0, CPU).gather(resolution, 6, "real")
+    feed(gathering, noise(6, resolution, 0), 6)
+    size = sum(patches.nbytes for patches in gathering.finish().values())
+    assert kept_bytes([of_all("swd", 6, 6)], resolution) == 2 * size
