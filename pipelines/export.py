@@ -12,6 +12,7 @@ from pipelines.console import say
 from pipelines.snapshots import describe, open_snapshot
 from progan.engine.snapshot import Snapshot
 from progan.files import atomic_path
+from progan.nn.float32 import float32
 from progan.nn.folding import folded
 from progan.sampling.latents import draw_labels, draw_latents
 from progan.types import UNLABELLED, ConfigError
@@ -58,7 +59,8 @@ def export(source: Path, out: Path) -> None:
 
 def _exported(network: nn.Module, given: dict[str, Tensor]) -> Any:
     """For batches of any size."""
-    with warnings.catch_warnings():
+    # Nothing is computed here; torch.export fails where float32 is set otherwise than by torch's older flags.
+    with float32("tf32"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own making: deprecations, names of axes
         program = torch.onnx.export(
             network,

@@ -121,6 +121,17 @@ def _descend(player: Player, game: Callable[[float], Round], share: float, devic
     return found
 
 
+def _add_gradients(sums: dict[nn.Parameter, Tensor], network: nn.Module) -> None:
+    """Each game's sum by itself before it is added: so one process's parts add up as several processes' do."""
+    for parameter in network.parameters():
+        if parameter.grad is None:
+            continue
+        if parameter in sums:
+            sums[parameter].add_(parameter.grad)
+        else:
+            sums[parameter] = parameter.grad
+
+
 def update(
     player: Player, games: Sequence[Callable[[float], Round]], world: World, device: torch.device
 ) -> dict[str, Tensor]:
@@ -128,11 +139,15 @@ def update(
 
     Whether they are finite is for the loop to see, once a tick. Under fp16 a step whose gradients overflow is skipped.
     """
-    player.optimizer.zero_grad(set_to_none=True)
     means: dict[str, Tensor] = {}
+    gradients: dict[nn.Parameter, Tensor] = {}
     for game in games:
+        player.optimizer.zero_grad(set_to_none=True)
         for name, value in _descend(player, game, 1 / len(games), device).items():
             means[name] = means[name] + value if name in means else value
+        _add_gradients(gradients, player.network)
+    for parameter, gradient in gradients.items():
+        parameter.grad = gradient
     average_gradients(player.network.parameters(), world)
     player.scaler.step(player.optimizer)
     player.scaler.update()

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from progan.nn.float32 import exact_float32
+from progan.nn.float32 import float32
 
 
 @contextmanager
@@ -16,7 +16,7 @@ def exact_arithmetic() -> Iterator[None]:
     algorithms = (cudnn.benchmark, cudnn.deterministic)
     try:
         cudnn.benchmark, cudnn.deterministic = False, True
-        with exact_float32():
+        with float32("ieee"):
             yield
     finally:
         cudnn.benchmark, cudnn.deterministic = algorithms

@@ -18,12 +18,12 @@ def set_float32(how: Float32) -> None:
 
 
 @contextmanager
-def exact_float32() -> Iterator[None]:
-    """Nothing is rounded inside."""
+def float32(how: Float32) -> Iterator[None]:
+    """Inside; afterwards as before."""
     operations = [*_on_gpu(), *_on_cpu()]
     before = [operation.fp32_precision for operation in operations]
     try:
-        set_float32("ieee")
+        set_float32(how)
         yield
     finally:
         for operation, how in zip(operations, before, strict=True):

@@ -2,7 +2,7 @@ from typing import Any
 
 import torch
 
-from progan.nn.float32 import exact_float32, set_float32
+from progan.nn.float32 import float32, set_float32
 
 BACKENDS: Any = torch.backends
 
@@ -20,7 +20,7 @@ def test_products_are_rounded_on_gpus_only_where_that_is_wanted() -> None:
         set_float32("tf32")
         assert on_gpu() == ["tf32", "tf32"]
         assert on_cpu() == ["ieee", "ieee"]
-        with exact_float32():
+        with float32("ieee"):
             assert on_gpu() == on_cpu() == ["ieee", "ieee"]
         assert on_gpu() == ["tf32", "tf32"]
     finally:
