@@ -26,6 +26,7 @@ from progan.engine.trial import Rounds, Trial
 from progan.schedule import Phase
 from progan.systems import build
 from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
+from progan.systems.system import place
 from progan.types import DataSpec
 
 BATCHES = {4: 16, 8: 16, 16: 16, 32: 8, 64: 8, 128: 4, 256: 2, 512: 2, 1024: 1}
@@ -57,7 +58,10 @@ def contender(name: str, resolution: int, batch: int, arguments: argparse.Namesp
 
     def trial(precision: str, device: torch.device) -> Trial:
         optim = OptimConfig(precision=precision, compile=arguments.compile and device.type == "cuda")
-        return Trial(build(config, data, resolution), optim, phase, data, device)
+        system = build(config, data, resolution)
+        if not arguments.contiguous:
+            place(system, device)
+        return Trial(system, optim, phase, data, device)
 
     counted = {"fp16": "bf16", "tf32": "fp32"}.get(name, name)
     return Contender(name, trial(name, DEVICE), tally_rounds(trial(counted, torch.device("cpu"))), [], [])
@@ -125,6 +129,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=16, help="rounds between R1 penalties")
     parser.add_argument("--contenders", nargs="+", default=[PLAIN, "fp32"], help=f"{PLAIN}, fp32, tf32, bf16, fp16")
     parser.add_argument("--compile", action="store_true", help="the generator, on a GPU")
+    parser.add_argument("--contiguous", action="store_true", help="on a CPU: not with the channels innermost")
     parser.add_argument("--turns", type=int, default=5)
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {vars(arguments)}", flush=True)

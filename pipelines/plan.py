@@ -14,7 +14,7 @@ import pipelines.train  # noqa: F401 - so that this process holds what a trainin
 from pipelines.console import duration, say
 from pipelines.launch import check_fit, check_precision
 from pipelines.overview import planned_data
-from pipelines.planning.estimate import ResolutionPlan, plan_resolution, sizes
+from pipelines.planning.estimate import ResolutionPlan, plan_resolution, sizes, sum_known
 from pipelines.planning.figures import Figure, device_memory, device_name, store, stored
 from pipelines.planning.measure import measure_metrics, measure_rounds
 from pipelines.planning.subject import Subject
@@ -98,7 +98,7 @@ def _print_table(subject: Subject, plans: Sequence[ResolutionPlan], base: int) -
             f"{one.evaluations} x, {_time(one.evaluation_seconds)}" if one.evaluations else "-",
             _bytes(one.peak_bytes + base),
         )
-    total, evaluation = (_total([getattr(one, name) for one in plans]) for name in ("seconds", "evaluation_seconds"))
+    total, evaluation = (sum_known([getattr(one, name) for one in plans]) for name in ("seconds", "evaluation_seconds"))
     kimg = f"{subject.schedule.total_images / 1000:g}"
     table.add_section()
     table.add_row("all", kimg, "", "", _time(total), _time(evaluation), _bytes(max(p.peak_bytes for p in plans) + base))
@@ -148,11 +148,6 @@ def _memory_of_this_process() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     except OSError:  # not Linux
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _total(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
 
 
 def _time(seconds: float | None) -> str:

@@ -57,7 +57,7 @@ def plan_resolution(
         resolution=resolution,
         batch=stages[0].batch,
         images=stages[-1].end - stages[0].start,
-        seconds=_sum(seconds),
+        seconds=sum_known(seconds),
         guessed=any(figure is not None and figure.resolution != resolution for figure in used),
         peak_bytes=largest.peak_bytes,
         fits=_fitting(subject, stages[0], largest.state_bytes, largest.peak_bytes, memory),
@@ -140,7 +140,7 @@ def _saves(subject: Subject) -> int:
     """How often state is saved: at the ticks by which a checkpoint or a measurement is due, and at the end."""
     schedule, cadence, evaluation = subject.schedule, subject.config.cadence, subject.config.evaluation
     intervals = [cadence.checkpoint_kimg, *([evaluation.every_kimg] if evaluation.metrics else [])]
-    moments = [
+    due = [
         number * 1000 * interval
         for interval in intervals
         for number in range(1, int(schedule.total_images / 1000 / interval) + 1)
@@ -150,7 +150,7 @@ def _saves(subject: Subject) -> int:
         stage_end = next(stage.end for stage in schedule.stages if stage.end >= moment)
         return min(stage_end, math.ceil(moment / cadence.tick_images) * cadence.tick_images)
 
-    return len({*map(tick, moments), schedule.total_images})
+    return len({*map(tick, due), schedule.total_images})
 
 
 def _bytes(module: nn.Module) -> int:
@@ -158,6 +158,7 @@ def _bytes(module: nn.Module) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def _sum(values: Sequence[float | None]) -> float | None:
+def sum_known(values: Sequence[float | None]) -> float | None:
+    """None where one of them is not known."""
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None

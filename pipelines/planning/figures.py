@@ -5,7 +5,7 @@ import math
 import os
 import platform
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
 
@@ -76,7 +76,8 @@ def store(figures: Iterable[Figure]) -> None:
 def stored() -> list[Figure]:
     """Of all devices: the user's own from the newest to the oldest, then those that come with progan."""
     packaged = [json.loads(line) for line in PACKAGED.read_text(encoding="utf-8").splitlines()]
-    return [Figure(**record) for record in [*reversed(read_jsonl(OWN)), *packaged]]
+    known = {field.name for field in fields(Figure)}  # another version of progan may have written others
+    return [Figure(**record) for record in [*reversed(read_jsonl(OWN)), *packaged] if record.keys() <= known]
 
 
 def nearest(figures: Sequence[Figure], resolution: int, work: float = 1.0) -> Figure | None:

@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 
-import torch
-
 from pipelines.measuring import EVALUATION_SEED, evaluation_device, load_network
 from pipelines.planning.figures import Figure, device_memory, device_name, stamp
 from pipelines.planning.subject import Subject
@@ -15,7 +13,7 @@ from progan.metrics.evaluator import Evaluator
 from progan.metrics.real_side import RealSet
 from progan.sampling.generate import image_sequence
 from progan.schedule import Phase, Stage
-from progan.systems.system import set_phase
+from progan.systems.system import place, set_phase
 from progan.types import DataError
 
 FEW, MORE = 64, 192  # images a metric is measured of, to know what it takes of any number
@@ -51,10 +49,7 @@ def measure_rounds(subject: Subject, budget: float, patience: float, tell: Tell)
 
 def _round_seconds(subject: Subject, stage: Stage, budget: float) -> float:
     device, system = evaluation_device(), subject.system()
-    for network in system.networks.values():
-        network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for objective in system.objectives.values():
-        objective.to(device)
+    place(system, device)
     trial = Trial(system, subject.config.optim, subject.phase(stage), subject.data, device)
     return time_rounds(trial, device, budget).seconds
 

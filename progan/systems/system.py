@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from progan.losses.objective import Objective
@@ -63,6 +64,14 @@ class System:
     @property
     def labelled_per_round(self) -> int:
         return sum(play.labelled is not None for play in self.plays())
+
+
+def place(system: System, device: torch.device) -> None:
+    """Move networks and objectives to `device`, with the channels innermost, in which convolutions run faster."""
+    for network in system.networks.values():
+        network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for objective in system.objectives.values():
+        objective.to(device)
 
 
 def set_phase(network: nn.Module, phase: Phase) -> None:
