@@ -10,7 +10,6 @@ product, 3x3 convolution, copying) are measured between them. Compare figures of
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -21,12 +20,13 @@ from rich.table import Table
 from torch.nn import functional as F
 
 from progan.engine.play import HALVES, OptimConfig
-from progan.engine.tally import Tally, tally_rounds
+from progan.engine.tally import Tally, tally, tally_rounds
+from progan.engine.timing import elapsed
 from progan.engine.trial import Rounds, Trial
 from progan.schedule import Phase
 from progan.systems import build
 from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
-from progan.systems.system import place
+from progan.systems.system import System, place
 from progan.types import DataSpec
 
 BATCHES = {4: 16, 8: 16, 16: 16, 32: 8, 64: 8, 128: 4, 256: 2, 512: 2, 1024: 1}
@@ -56,23 +56,18 @@ def contender(name: str, resolution: int, batch: int, arguments: argparse.Namesp
     config = ProganConfig(**sizes, loss=loss, stddev_group=min(4, batch) if batch > 1 else None)
     data, phase = DataSpec((resolution,), 1, (), ""), Phase(0, resolution, 1.0, batch, 0.001)
 
-    def trial(precision: str, device: torch.device) -> Trial:
-        optim = OptimConfig(precision=precision, compile=arguments.compile and device.type == "cuda")
-        system = build(config, data, resolution)
-        if not arguments.contiguous:
-            place(system, device)
-        return Trial(system, optim, phase, data, device)
+    def system() -> System:
+        return build(config, data, resolution)
 
-    counted = {"fp16": "bf16", "tf32": "fp32"}.get(name, name)
-    return Contender(name, trial(name, DEVICE), tally_rounds(trial(counted, torch.device("cpu"))), [], [])
+    optim = OptimConfig(precision=name, compile=arguments.compile and DEVICE.type == "cuda")
+    played = system()
+    if not arguments.contiguous:
+        place(played, DEVICE)
+    return Contender(name, Trial(played, optim, phase, data, DEVICE), tally(system, optim, phase, data), [], [])
 
 
 def seconds(call: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    call()
-    if DEVICE.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - began
+    return elapsed(call, 1, DEVICE)
 
 
 class Roof(NamedTuple):

@@ -23,6 +23,10 @@ app = typer.Typer(
 )
 app.add_typer(weights)
 
+ConfigFile = Annotated[Path, typer.Argument(help="YAML settings; see configs/.", metavar="CONFIG")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Settings to change, as a.b=value.", metavar="[A.B=VALUE]...")
+]
 MaxRejects = Annotated[float, typer.Option(help="Largest share of unusable images before the job stops.", min=0, max=1)]
 
 
@@ -152,9 +156,7 @@ def train(
     config: Annotated[
         Path, typer.Argument(help="YAML settings, for instance configs/quickstart.yaml.", metavar="CONFIG")
     ],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="Settings to change, as a.b=value.", metavar="[A.B=VALUE]...")
-    ] = None,
+    overrides: Overrides = None,
     run: Annotated[
         Path | None,
         # torchrun takes --run for an abbreviation of an option of its own, wherever it stands.
@@ -181,10 +183,8 @@ def train(
 
 @app.command()
 def plan(
-    config: Annotated[Path, typer.Argument(help="YAML settings; see configs/.", metavar="CONFIG")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="Settings to change, as a.b=value.", metavar="[A.B=VALUE]...")
-    ] = None,
+    config: ConfigFile,
+    overrides: Overrides = None,
     processes: Annotated[int, typer.Option(help="That will train together.", min=1)] = 1,
     measure: Annotated[
         bool, typer.Option("--measure", help="Play some rounds on this device, and keep the figures for later plans.")
@@ -208,10 +208,8 @@ def plan(
 
 @app.command()
 def settings(
-    config: Annotated[Path, typer.Argument(help="YAML settings; see configs/.", metavar="CONFIG")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="Settings to change, as a.b=value.", metavar="[A.B=VALUE]...")
-    ] = None,
+    config: ConfigFile,
+    overrides: Overrides = None,
     get: Annotated[str | None, typer.Option(help="Print only this one, as data.path.")] = None,
 ) -> None:
     """Print the settings of a training, defaults filled in."""

@@ -14,7 +14,7 @@ import pipelines.train  # noqa: F401 - so that this process holds what a trainin
 from pipelines.console import duration, say
 from pipelines.launch import check_fit, check_precision
 from pipelines.overview import planned_data
-from pipelines.planning.estimate import ResolutionPlan, plan_resolution, sizes, sum_known
+from pipelines.planning.estimate import ResolutionPlan, Sizes, plan_resolution, sizes, sum_known
 from pipelines.planning.figures import Figure, device_memory, device_name, store, stored
 from pipelines.planning.measure import measure_metrics, measure_rounds
 from pipelines.planning.subject import Subject
@@ -50,8 +50,9 @@ def plan(
     stages = [list(group) for _, group in groupby(subject.schedule.stages, lambda stage: stage.resolution)]
     plans = [plan_resolution(subject, of_one, figures, room or 2**62) for of_one in stages]
     _print_table(subject, plans, 0 if of_gpu else base)
-    _print_disk(subject)
-    for line in _warnings(subject, plans, room):
+    written = sizes(subject)
+    _print_disk(subject.config, written)
+    for line in _warnings(subject, plans, room, written.total):
         say(f"warning: {line}")
 
 
@@ -112,8 +113,7 @@ def _print_table(subject: Subject, plans: Sequence[ResolutionPlan], base: int) -
         say("without the time in which processes exchange gradients")
 
 
-def _print_disk(subject: Subject) -> None:
-    written, config = sizes(subject), subject.config
+def _print_disk(config: Config, written: Sizes) -> None:
     say(
         f"disk: {_bytes(written.total)}: {written.checkpoints} checkpoints of {_bytes(written.checkpoint)}, "
         f"{written.snapshots} snapshots of {_bytes(written.snapshot)}"
@@ -125,9 +125,9 @@ def _print_disk(subject: Subject) -> None:
         say(f"shards: {_bytes(sum(used.values()))}: {listed}")
 
 
-def _warnings(subject: Subject, plans: Sequence[ResolutionPlan], room: int) -> list[str]:
+def _warnings(subject: Subject, plans: Sequence[ResolutionPlan], room: int, needed: int) -> list[str]:
+    """room: bytes of memory a process has. needed: bytes on disk."""
     lines = [_does_not_fit(subject, one, room) for one in plans if one.fits is not None]
-    needed = sizes(subject).total
     free = shutil.disk_usage(Path.cwd()).free
     if needed > free:
         lines.append(

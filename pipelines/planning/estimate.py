@@ -110,9 +110,11 @@ def _evaluation_seconds(subject: Subject, resolution: int, evaluations: int, fig
         if figure is None:
             return None
         pixels = (resolution / figure.resolution) ** 2
-        reals = spec.real_images * (2 if spec.row.needs_real else 1)
         each = figure.fixed_seconds + pixels * figure.seconds * spec.images
-        total += evaluations * subject.config.evaluation.seeds * each + pixels * figure.real_seconds * reals
+        total += (
+            evaluations * subject.config.evaluation.seeds * each
+            + pixels * figure.real_seconds * spec.real_images_and_floor
+        )
     return total
 
 

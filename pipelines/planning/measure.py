@@ -8,7 +8,7 @@ from pipelines.planning.figures import Figure, device_memory, device_name, stamp
 from pipelines.planning.subject import Subject
 from progan.engine.timing import time_rounds
 from progan.engine.trial import RandomImages, Trial
-from progan.metrics import METRICS, of_all, parse
+from progan.metrics import METRICS, MetricSpec, of_all, parse
 from progan.metrics.evaluator import Evaluator
 from progan.metrics.real_side import RealSet
 from progan.sampling.generate import image_sequence
@@ -68,31 +68,32 @@ def measure_metrics(subject: Subject, resolution: int, tell: Tell) -> Iterator[F
 def _metric(subject: Subject, family: str, resolution: int) -> Figure:
     """From two measurements of few images and two of more: of each the second knows the real images already."""
     row = METRICS[family]
-    few, more = (max(count, -(-row.least * count // FEW) * row.images_each) for count in (FEW, MORE))
-    real_few, generated_few = _evaluation_seconds(subject, family, resolution, few)
-    real_more, generated_more = _evaluation_seconds(subject, family, resolution, more)
-    each = max(0.0, generated_more - generated_few) / (more - few)
-    reals = 2 if row.needs_real else 1  # the floor takes as many again
+    sizes = (max(count, -(-row.least * count // FEW) * row.images_each) for count in (FEW, MORE))
+    few, more = (of_all(family, images, images) for images in sizes)
+    real_few, generated_few = _evaluation_seconds(subject, few, resolution)
+    real_more, generated_more = _evaluation_seconds(subject, more, resolution)
+    each = max(0.0, generated_more - generated_few) / (more.images - few.images)
+    reals = more.real_images_and_floor - few.real_images_and_floor
     return Figure(
         what=family,
         device=device_name(),
         resolution=resolution,
         seconds=each,
-        fixed_seconds=max(0.0, generated_few - each * few),
-        real_seconds=max(0.0, real_more - real_few) / (reals * (more - few)),
+        fixed_seconds=max(0.0, generated_few - each * few.images),
+        real_seconds=max(0.0, real_more - real_few) / reals,
         measured=stamp(),
     )
 
 
-def _evaluation_seconds(subject: Subject, family: str, resolution: int, images: int) -> tuple[float, float]:
-    """Of the real images, and of so many generated ones."""
+def _evaluation_seconds(subject: Subject, spec: MetricSpec, resolution: int) -> tuple[float, float]:
+    """Of the real images, and of the generated ones."""
     system, device = subject.system(), evaluation_device()
     set_phase(system.generator, Phase(0, resolution, 1.0, 1, 0.0))
     draw = image_sequence(system.generator.to(device), EVALUATION_SEED, system.latents, system.labels)
-    noise = RandomImages(subject.data)
+    noise, reals = RandomImages(subject.data), 2 * spec.real_images
     evaluator = Evaluator(
-        names=[of_all(family, images, images)],
-        real=RealSet(lambda px, start, count: noise.batch(px, 0, count, slice(None)).images, 2 * images, "noise"),
+        names=[spec],
+        real=RealSet(lambda px, start, count: noise.batch(px, 0, count, slice(None)).images, reals, "noise"),
         seed=EVALUATION_SEED,
         device=device,
         load_network=lambda: load_network(subject.config.evaluation),

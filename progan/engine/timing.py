@@ -48,16 +48,16 @@ def _kinds(period: int) -> list[tuple[float, Iterator[int]]]:
 
 def _mean(trial: Rounds, numbers: Iterator[int], device: torch.device, budget: float) -> tuple[float, int]:
     """Seconds of a round, and of how many this is the mean: the first is left out if there is time for another."""
-    first = _seconds(lambda: trial.play(next(numbers)), 1, device)
+    first = elapsed(lambda: trial.play(next(numbers)), 1, device)
     if 2 * first > budget:
         return first, 1
-    second = _seconds(lambda: trial.play(next(numbers)), 1, device)
+    second = elapsed(lambda: trial.play(next(numbers)), 1, device)
     rounds = max(1, min(MOST, int((budget - first - second) / second)))
-    return _seconds(lambda: trial.play(next(numbers)), rounds, device) / rounds, rounds
+    return elapsed(lambda: trial.play(next(numbers)), rounds, device) / rounds, rounds
 
 
-def _seconds(play: Callable[[], object], calls: int, device: torch.device) -> float:
-    """Calls are not waited for one by one: on a GPU one is prepared while another runs."""
+def elapsed(play: Callable[[], object], calls: int, device: torch.device) -> float:
+    """Seconds of all the calls, which are not waited for one by one: on a GPU one is prepared while another runs."""
     began = time.perf_counter()
     for _ in range(calls):
         play()

@@ -53,14 +53,7 @@ class Rounds(Protocol):
 class Trial:
     """A training that stays at one phase, by one process alone; phase.batch is that process's share."""
 
-    def __init__(
-        self,
-        system: System,
-        optim: OptimConfig,
-        phase: Phase,
-        data: DataSpec,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, system: System, optim: OptimConfig, phase: Phase, data: DataSpec, device: torch.device) -> None:
         self.training: Training = start(system, optim)
         self._phase, self._images = phase, RandomImages(data)
         self._rules = Rules(0, optim, True, 1, World(), device)

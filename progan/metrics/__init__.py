@@ -261,6 +261,11 @@ class MetricSpec:
         """Real images compared with; the floor needs twice as many where the metric compares with real ones at all."""
         return self.real_count * self.row.images_each
 
+    @property
+    def real_images_and_floor(self) -> int:
+        """Real images needed for the floor too."""
+        return self.real_images * (2 if self.row.needs_real else 1)
+
 
 def kept_bytes(specs: Sequence[MetricSpec], resolution: int) -> int:
     """In the memory of the main process while these are measured: of two sets of images at a time."""

@@ -201,7 +201,7 @@ class Evaluator:
         return {"weights_sha256": network.sha256, "preprocessing": network.preprocessing}
 
     def _floor_note(self, spec: MetricSpec) -> str:
-        needed = 2 * spec.real_images if spec.row.needs_real else spec.real_images
+        needed = spec.real_images_and_floor
         if self._real.count < needed:
             return f"no floor: it takes {needed} real images and there are {self._real.count}"
         if not spec.row.needs_real:
