@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from progan.nn.convolution import conv2d
 from progan.nn.resample import conv_downsample, downsample, downsample_taps, upsample, upsample_conv, upsample_taps
 
 SQRT2 = math.sqrt(2)
@@ -44,7 +45,7 @@ class EqualizedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x, weight = scaled(x, self.weight, self.scale)
-        return F.conv2d(x, weight, self.bias, padding=self.padding)
+        return conv2d(x, weight, self.bias, padding=self.padding)
 
 
 class UpsamplingConv2d(EqualizedConv2d):

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from progan.nn.convolution import conv2d, conv_transpose2d
+
 
 def upsample(x: Tensor) -> Tensor:
     """NCHW -> NC(2H)(2W), nearest neighbour."""
@@ -34,7 +36,7 @@ def upsample_conv(x: Tensor, weight: Tensor, taps: Tensor, bias: Tensor) -> Tens
 
     weight: OI33; NIHW -> NO(2H)(2W).
     """
-    return F.conv_transpose2d(x, upsample_kernel(weight, taps), bias, stride=2, padding=1)
+    return conv_transpose2d(x, upsample_kernel(weight, taps), bias, stride=2, padding=1)
 
 
 def upsample_kernel(weight: Tensor, taps: Tensor) -> Tensor:
@@ -47,7 +49,7 @@ def conv_downsample(x: Tensor, weight: Tensor, taps: Tensor, bias: Tensor) -> Te
 
     weight: OI33; NIHW -> NO(H/2)(W/2).
     """
-    return F.conv2d(x, _spread(weight, taps, "kt,oti->oki").permute(0, 3, 1, 2), bias, stride=2, padding=1)
+    return conv2d(x, _spread(weight, taps, "kt,oti->oki").permute(0, 3, 1, 2), bias, stride=2, padding=1)
 
 
 def _spread(weight: Tensor, taps: Tensor, order: str) -> Tensor:

@@ -1,0 +1,116 @@
+"""Convolutions whose second derivatives cost no more than the first ones.
+
+torch's own double backward takes the gradient of the weight as a convolution with a whole image for its kernel, 2 to 20
+times slower than the routine for gradients of weights which its first backward calls. Gradient penalties pass
+there in every round. A convolution, its gradient by the image and its gradient by the weight are each linear in two
+tensors, so the derivatives of any of the three are the other two, and all call the fast routines.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Gradients = tuple[Tensor | None, ...]
+
+
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1, padding: int = 0) -> Tensor:
+    """torch's conv2d, also under autocast. weight: OIKK; (H + 2 padding - K) must be a multiple of the stride."""
+    if any((size + 2 * padding - weight.shape[-1]) % stride for size in x.shape[2:]):
+        raise ValueError(f"images of {tuple(x.shape[2:])} leave a rest: not a geometry of these gradients")
+    return _Convolution.apply(*_cast(x, weight, bias), stride, padding)
+
+
+def conv_transpose2d(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1, padding: int = 0
+) -> Tensor:
+    """torch's conv_transpose2d, also under autocast. weight: IOKK."""
+    return _Transposed.apply(*_cast(x, weight, bias), stride, padding)
+
+
+def _cast(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """In the dtype that autocast gives to convolutions, where it is on."""
+    if not torch.is_autocast_enabled(x.device.type):
+        return x, weight, bias
+    dtype = torch.get_autocast_dtype(x.device.type)
+    return x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
+
+
+class _Convolution(torch.autograd.Function):
+    """(x, w, bias) -> y."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
+        return torch.conv2d(x, weight, bias, stride, padding)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.stride, ctx.padding = inputs[3:]
+
+    @staticmethod
+    def backward(ctx: Any, y: Tensor) -> Gradients:
+        x, weight = ctx.saved_tensors
+        by_x, by_weight, by_bias = ctx.needs_input_grad[:3]
+        return (
+            _Transposed.apply(y, weight, None, ctx.stride, ctx.padding) if by_x else None,
+            _WeightGradient.apply(x, y, weight.shape[-1], ctx.stride, ctx.padding) if by_weight else None,
+            y.sum(dim=(0, 2, 3)) if by_bias else None,
+            None,
+            None,
+        )
+
+
+class _Transposed(torch.autograd.Function):
+    """(y, w, bias) -> x: without the bias what `_Convolution` gives back for x."""
+
+    @staticmethod
+    def forward(y: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
+        return torch.conv_transpose2d(y, weight, bias, stride, padding)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.stride, ctx.padding = inputs[3:]
+
+    @staticmethod
+    def backward(ctx: Any, x: Tensor) -> Gradients:
+        y, weight = ctx.saved_tensors
+        by_y, by_weight, by_bias = ctx.needs_input_grad[:3]
+        return (
+            _Convolution.apply(x, weight, None, ctx.stride, ctx.padding) if by_y else None,
+            _WeightGradient.apply(x, y, weight.shape[-1], ctx.stride, ctx.padding) if by_weight else None,
+            x.sum(dim=(0, 2, 3)) if by_bias else None,
+            None,
+            None,
+        )
+
+
+class _WeightGradient(torch.autograd.Function):
+    """(x, y) -> w: what `_Convolution` gives back for w."""
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
+        shape = (y.shape[1], x.shape[1], kernel, kernel)
+        alike = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+        both, none = [stride, stride], [0, 0]
+        return torch.ops.aten.convolution_backward(
+            y, x, alike, None, both, [padding, padding], [1, 1], False, none, 1, [False, True, False]
+        )[1]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.stride, ctx.padding = inputs[3:]
+
+    @staticmethod
+    def backward(ctx: Any, weight: Tensor) -> Gradients:
+        x, y = ctx.saved_tensors
+        by_x, by_y = ctx.needs_input_grad[:2]
+        return (
+            _Transposed.apply(y, weight, None, ctx.stride, ctx.padding) if by_x else None,
+            _Convolution.apply(x, weight, None, ctx.stride, ctx.padding) if by_y else None,
+            None,
+            None,
+            None,
+        )
