@@ -8,9 +8,9 @@ import itertools
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from progan.networks.conditioning import one_hot
+from progan.nn.activation import leaky_relu
 from progan.nn.equalized import SQRT2, DownsamplingConv2d, EqualizedConv2d, EqualizedLinear, UpsamplingConv2d
 from progan.nn.growing import Growing
 from progan.nn.minibatch import MinibatchStddev
@@ -24,10 +24,6 @@ def feature_maps(resolution: int, base: int, maximum: int) -> int:
     return max(1, min(2 * base // resolution, maximum))
 
 
-def _activate(x: Tensor) -> Tensor:
-    return F.leaky_relu(x, 0.2)
-
-
 class GeneratorBlock(nn.Module):
     """Two 3x3 convolutions, the first after doubling; at 4 px the first is a dense layer on the latent."""
 
@@ -38,8 +34,8 @@ class GeneratorBlock(nn.Module):
         self.norm = PixelNorm() if normalize else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.norm(_activate(self.conv0(x)))
-        normalized: Tensor = self.norm(_activate(self.conv1(x)))
+        x = self.norm(leaky_relu(self.conv0(x)))
+        normalized: Tensor = self.norm(leaky_relu(self.conv1(x)))
         return normalized
 
 
@@ -56,8 +52,8 @@ class GeneratorStem(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         x = self.dense(latents).unflatten(1, (-1, MIN_RESOLUTION, MIN_RESOLUTION))
-        x = self.norm(_activate(x + self.bias.to(x.dtype)))
-        normalized: Tensor = self.norm(_activate(self.conv(x)))
+        x = self.norm(leaky_relu(x + self.bias.to(x.dtype)))
+        normalized: Tensor = self.norm(leaky_relu(self.conv(x)))
         return normalized
 
 
@@ -109,7 +105,7 @@ class DiscriminatorBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # Halving comes before the activation, as in the official code.
-        return _activate(self.conv1(_activate(self.conv0(x))))
+        return leaky_relu(self.conv1(leaky_relu(self.conv0(x))))
 
 
 class DiscriminatorHead(nn.Module):
@@ -123,8 +119,8 @@ class DiscriminatorHead(nn.Module):
         self.output = EqualizedLinear(maps, 1 + num_classes, gain=1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = _activate(self.conv(self.statistic(x)))
-        features = _activate(self.dense(x.flatten(1)))
+        x = leaky_relu(self.conv(self.statistic(x)))
+        features = leaky_relu(self.dense(x.flatten(1)))
         return features, self.output(features)
 
 
@@ -149,10 +145,10 @@ class ProgressiveDiscriminator(Growing):
 
     def forward(self, images: Tensor, labels: Tensor) -> Verdict:
         newest = resolutions_up_to(self.resolution).index(self.resolution)
-        x = _activate(self.from_rgb[newest](images))
+        x = leaky_relu(self.from_rgb[newest](images))
         for index in reversed(range(newest)):
             x = self.blocks[index](x)
             if index == newest - 1 and self.is_fading:
-                x = torch.lerp(_activate(self.from_rgb[index](downsample(images))).to(x.dtype), x, self.fade)
+                x = torch.lerp(leaky_relu(self.from_rgb[index](downsample(images))).to(x.dtype), x, self.fade)
         features, output = self.head(x)
         return Verdict(output[:, 0], output[:, 1:] if self.num_classes else None, features)

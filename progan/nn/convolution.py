@@ -6,6 +6,7 @@ there in every round. A convolution, its gradient by the image and its gradient 
 tensors, so the derivatives of any of the three are the other two, and all call the fast routines.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,14 +19,14 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 
     """torch's conv2d, also under autocast. weight: OIKK; (H + 2 padding - K) must be a multiple of the stride."""
     if any((size + 2 * padding - weight.shape[-1]) % stride for size in x.shape[2:]):
         raise ValueError(f"images of {tuple(x.shape[2:])} leave a rest: not a geometry of these gradients")
-    return _Convolution.apply(*_cast(x, weight, bias), stride, padding)
+    return _convolve(*_cast(x, weight, bias), stride, padding)
 
 
 def conv_transpose2d(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1, padding: int = 0
 ) -> Tensor:
     """torch's conv_transpose2d, also under autocast. weight: IOKK."""
-    return _Transposed.apply(*_cast(x, weight, bias), stride, padding)
+    return _transposed(*_cast(x, weight, bias), stride, padding)
 
 
 def _cast(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -53,8 +54,8 @@ class _Convolution(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         by_x, by_weight, by_bias = ctx.needs_input_grad[:3]
         return (
-            _Transposed.apply(y, weight, None, ctx.stride, ctx.padding) if by_x else None,
-            _WeightGradient.apply(x, y, weight.shape[-1], ctx.stride, ctx.padding) if by_weight else None,
+            _transposed(y, weight, None, ctx.stride, ctx.padding) if by_x else None,
+            _weight_gradient(x, y, weight.shape[-1], ctx.stride, ctx.padding) if by_weight else None,
             y.sum(dim=(0, 2, 3)) if by_bias else None,
             None,
             None,
@@ -78,8 +79,8 @@ class _Transposed(torch.autograd.Function):
         y, weight = ctx.saved_tensors
         by_y, by_weight, by_bias = ctx.needs_input_grad[:3]
         return (
-            _Convolution.apply(x, weight, None, ctx.stride, ctx.padding) if by_y else None,
-            _WeightGradient.apply(x, y, weight.shape[-1], ctx.stride, ctx.padding) if by_weight else None,
+            _convolve(x, weight, None, ctx.stride, ctx.padding) if by_y else None,
+            _weight_gradient(x, y, weight.shape[-1], ctx.stride, ctx.padding) if by_weight else None,
             x.sum(dim=(0, 2, 3)) if by_bias else None,
             None,
             None,
@@ -94,9 +95,10 @@ class _WeightGradient(torch.autograd.Function):
         shape = (y.shape[1], x.shape[1], kernel, kernel)
         alike = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
         both, none = [stride, stride], [0, 0]
-        return torch.ops.aten.convolution_backward(
+        found: Tensor = torch.ops.aten.convolution_backward(
             y, x, alike, None, both, [padding, padding], [1, 1], False, none, 1, [False, True, False]
         )[1]
+        return found
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -108,9 +110,15 @@ class _WeightGradient(torch.autograd.Function):
         x, y = ctx.saved_tensors
         by_x, by_y = ctx.needs_input_grad[:2]
         return (
-            _Transposed.apply(y, weight, None, ctx.stride, ctx.padding) if by_x else None,
-            _Convolution.apply(x, weight, None, ctx.stride, ctx.padding) if by_y else None,
+            _transposed(y, weight, None, ctx.stride, ctx.padding) if by_x else None,
+            _convolve(x, weight, None, ctx.stride, ctx.padding) if by_y else None,
             None,
             None,
             None,
         )
+
+
+# Typed, as torch's apply is not.
+_convolve: Callable[[Tensor, Tensor, Tensor | None, int, int], Tensor] = _Convolution.apply
+_transposed: Callable[[Tensor, Tensor, Tensor | None, int, int], Tensor] = _Transposed.apply
+_weight_gradient: Callable[[Tensor, Tensor, int, int, int], Tensor] = _WeightGradient.apply

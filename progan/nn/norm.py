@@ -1,5 +1,8 @@
 """Normalisation layers."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -16,8 +19,40 @@ class PixelNorm(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        power = at_least_fp32(x).square().mean(dim=1, keepdim=True)
-        return x * torch.rsqrt(power + 1e-8).to(x.dtype)
+        return _pixel_norm(x)[0]
+
+
+class _PixelNorm(torch.autograd.Function):
+    """x -> (y, r): y = x r, r = rsqrt(mean x^2 + 1e-8). Kept are y, as the next layer does, and r, a number a pixel.
+
+    So dx = r (dy - y mean(dy y)), and less r^2 y / C dr where the derivative itself is differentiated.
+    """
+
+    @staticmethod
+    def forward(x: Tensor) -> tuple[Tensor, Tensor]:
+        exact = torch.promote_types(x.dtype, torch.float32)
+        power = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=exact).square() / x.shape[1]
+        inverse = torch.rsqrt(power + 1e-8).to(x.dtype)
+        return x * inverse, inverse
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.save_for_backward(*output)
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, by_y: Tensor | None, by_inverse: Tensor | None) -> Tensor | None:
+        y, inverse = ctx.saved_tensors
+        if by_y is None:
+            by_y = torch.zeros_like(y)
+        along = (by_y * y).mean(dim=1, keepdim=True, dtype=torch.promote_types(y.dtype, torch.float32))
+        if by_inverse is not None:
+            along = along + by_inverse * inverse / y.shape[1]
+        by_x: Tensor = torch.addcmul(by_y, y, along.to(y.dtype), value=-1) * inverse
+        return by_x
+
+
+_pixel_norm: Callable[[Tensor], tuple[Tensor, Tensor]] = _PixelNorm.apply  # typed, as torch's apply is not
 
 
 class VirtualBatchNorm(nn.Module):
