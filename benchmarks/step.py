@@ -5,12 +5,13 @@
     python benchmarks/step.py --maps 256 64 --latent-dim 128 --loss logistic-r1 --resolutions 4:16 16:16 32:16
 
 Contenders take turns within one run, a round each, and ratios are of medians: machines drift. The roofs (matrix
-product, 3x3 convolution, copying) are measured between them. Compare figures of one quiet run only.
+product, 3x3 convolution, copying) are measured after every round, and a round is compared with those beside it.
+Compare figures of one quiet run only.
 """
 
 import argparse
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -40,6 +41,11 @@ class Contender(NamedTuple):
     cost: Tally
     seconds: list[float]  # of rounds in which every term works
     resting: list[float]  # of others, if there are any
+    roofs: list["Roof"]  # measured after each of these rounds
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return HALVES.get(self.name, torch.float32)
 
 
 def contender(name: str, resolution: int, batch: int, arguments: argparse.Namespace) -> Contender:
@@ -49,7 +55,7 @@ def contender(name: str, resolution: int, batch: int, arguments: argparse.Namesp
         make: Callable[[], Rounds] = lambda: PlainRounds(  # noqa: E731
             resolution, batch, *arguments.maps, arguments.latent_dim, lazy
         )
-        return Contender(name, make(), tally_rounds(make()), [], [])
+        return Contender(name, make(), tally_rounds(make()), [], [], [])
     loss = LogisticR1Loss(every=arguments.every) if arguments.loss == "logistic-r1" else WassersteinLoss()
     base, most = arguments.maps
     sizes = {"latent_dim": arguments.latent_dim, "maps_base": base, "maps_max": most}
@@ -63,7 +69,7 @@ def contender(name: str, resolution: int, batch: int, arguments: argparse.Namesp
     played = system()
     if not arguments.contiguous:
         place(played, DEVICE)
-    return Contender(name, Trial(played, optim, phase, data, DEVICE), tally(system, optim, phase, data), [], [])
+    return Contender(name, Trial(played, optim, phase, data, DEVICE), tally(system, optim, phase, data), [], [], [])
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -77,11 +83,11 @@ class Roof(NamedTuple):
 
 
 def roof(dtype: torch.dtype) -> Roof:
-    """What the device reaches at this moment."""
+    """What the device keeps up at this moment."""
 
-    def best(call: Callable[[], object], work: float) -> float:
+    def rate(call: Callable[[], object], work: float) -> float:
         seconds(call)
-        return work / min(seconds(call) for _ in range(5))
+        return 8 * work / elapsed(call, 8, DEVICE)
 
     a = torch.randn(2048, 2048, device=DEVICE, dtype=dtype)
     long = torch.zeros(2**26, device=DEVICE, dtype=dtype)
@@ -90,9 +96,9 @@ def roof(dtype: torch.dtype) -> Roof:
         x = torch.randn(batch, maps, size, size, device=DEVICE, dtype=dtype).to(memory_format=torch.channels_last)
         w = torch.randn(maps, maps, 3, 3, device=DEVICE, dtype=dtype).to(memory_format=torch.channels_last)
         work = 2 * batch * size**2 * maps**2 * 9
-        convolutions.append(best(lambda x=x, w=w: F.conv2d(x, w, padding=1), work))
+        convolutions.append(rate(lambda x=x, w=w: F.conv2d(x, w, padding=1), work))
     copied = 2 * long.numel() * long.element_size()
-    return Roof(best(lambda: a @ a, 2 * 2048**3), max(convolutions), best(lambda: long.clone(), copied))
+    return Roof(rate(lambda: a @ a, 2 * 2048**3), max(convolutions), rate(lambda: long.clone(), copied))
 
 
 def mean_seconds(one: Contender) -> float:
@@ -112,6 +118,7 @@ def take_turns(contenders: list[Contender], turns: int) -> None:
             if turn:
                 one.seconds.append(found)
                 one.resting.extend(rest)
+                one.roofs.append(roof(one.dtype))
 
 
 def main() -> None:
@@ -149,21 +156,24 @@ def main() -> None:
         contenders = [contender(name, resolution, batch, arguments) for name in arguments.contenders]
         take_turns(contenders, arguments.turns)
         for one in contenders:
-            dtype = HALVES.get(one.name, torch.float32)
-            here = roof(dtype)
-            roofs.setdefault(dtype, []).append(here)
-            table.add_row(*row(one, contenders[0], resolution, batch, here))
+            roofs.setdefault(one.dtype, []).extend(one.roofs)
+            table.add_row(*row(one, contenders[0], resolution, batch))
     Console(width=140).print(table)
     for dtype, several in roofs.items():
-        best = Roof(*(max(values) for values in zip(*several, strict=True)))
-        print(
-            f"{dtype}: products {best.product / 1e9:.0f} GFLOP/s, convolutions {best.convolution / 1e9:.0f} GFLOP/s, "
-            f"copies {best.copy / 1e9:.1f} GB/s"
-        )
+        products, convolutions, copies = (span(values) for values in zip(*several, strict=True))
+        print(f"{dtype}: products {products} GFLOP/s, convolutions {convolutions} GFLOP/s, copies {copies} GB/s")
 
 
-def row(one: Contender, first: Contender, resolution: int, batch: int, here: Roof) -> list[str]:
-    mean, achieved = mean_seconds(one), one.cost.flops / mean_seconds(one)
+def span(values: Sequence[float]) -> str:
+    """In 1e9."""
+    low, middle, high = (f(values) / 1e9 for f in (min, statistics.median, max))
+    return f"{middle:.0f} ({low:.0f} to {high:.0f})"
+
+
+def row(one: Contender, first: Contender, resolution: int, batch: int) -> list[str]:
+    mean = mean_seconds(one)
+    achieved = one.cost.flops / mean
+    share = achieved / statistics.median(roof.convolution for roof in one.roofs)
     return [
         str(resolution),
         str(batch),
@@ -173,7 +183,7 @@ def row(one: Contender, first: Contender, resolution: int, batch: int, here: Roo
         f"{mean_seconds(first) / mean:.2f}",
         f"{one.cost.flops / batch / 1e9:.1f}",
         f"{achieved / 1e9:.1f}",
-        f"{achieved / here.convolution:.0%}",
+        f"{share:.0%}",
         f"{one.cost.peak_bytes / 1e9:.2f}",
         f"{one.cost.peak_bytes / first.cost.peak_bytes:.2f}",
     ]

@@ -11,7 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+# On a CPU the gradient of a weight is one matrix product where y has at most so many pixels, times the stride, for each
+# of its maps: oneDNN is 1.3 (fp32, 8 px) to 6 times (bf16, 4 px) slower there, where the weights outnumber the pixels.
+FEW = 2
 Gradients = tuple[Tensor | None, ...]
 
 
@@ -92,6 +96,8 @@ class _WeightGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, y: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
+        if x.device.type == "cpu" and y[:, 0].numel() <= FEW * stride * y.shape[1]:
+            return _as_one_product(x, y, kernel, stride, padding)
         shape = (y.shape[1], x.shape[1], kernel, kernel)
         alike = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
         both, none = [stride, stride], [0, 0]
@@ -116,6 +122,16 @@ class _WeightGradient(torch.autograd.Function):
             None,
             None,
         )
+
+
+def _as_one_product(x: Tensor, y: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
+    """The gradient of the weight, the patches of x laid out as a matrix beside that of y's pixels."""
+    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding))
+    patches = (
+        padded.unfold(1, kernel, stride).unfold(2, kernel, stride).permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)
+    )
+    pixels = y.permute(0, 2, 3, 1).flatten(0, 2)
+    return (pixels.t() @ patches).view(-1, kernel, kernel, x.shape[1]).permute(0, 3, 1, 2)
 
 
 # Typed, as torch's apply is not.

@@ -21,7 +21,7 @@ def test_convolutions_and_their_derivatives_are_those_of_torch(kernel: int, stri
     torch.autograd.gradcheck(lambda *a: conv2d(*a, stride, padding), (x, weight, bias))
     torch.autograd.gradgradcheck(lambda *a: conv2d(*a, stride, padding), (x, weight, bias))
 
-    weight = weight.detach().transpose(0, 1).contiguous().requires_grad_()
+    weight, bias = tensors((3, maps, kernel, kernel), (maps,))
     there = F.conv_transpose2d(x, weight, bias, stride, padding)
     torch.testing.assert_close(conv_transpose2d(x, weight, bias, stride, padding), there)
     torch.autograd.gradcheck(lambda *a: conv_transpose2d(*a, stride, padding), (x, weight, bias))
