@@ -1,8 +1,9 @@
 """Time one full round (both players, penalties, Adam, average) by resolution, beside a plain step of the same networks.
 
     python benchmarks/step.py                                    # the published networks and loss, 4 to 256 px
-    python benchmarks/step.py --loss logistic-r1 --resolutions 32:8 128:4
-    python benchmarks/step.py --maps 256 64 --latent-dim 128 --loss logistic-r1 --resolutions 4:16 16:16 32:16
+    python benchmarks/step.py --loss logistic-r1 --contenders plain plain-r1 bf16 --resolutions 32:8 128:4
+    python benchmarks/step.py --maps 256 64 --latent-dim 128 --loss logistic-r1 --contenders plain-r1 fp32\
+        --resolutions 4:16 16:16 32:16
 
 Contenders take turns within one run, a round each, and ratios are of medians: machines drift. The roofs (matrix
 product, 3x3 convolution, copying) are measured after every round, and a round is compared with those beside it.
@@ -31,7 +32,20 @@ from progan.systems.system import System, place
 from progan.types import DataSpec
 
 BATCHES = {4: 16, 8: 16, 16: 16, 32: 8, 64: 8, 128: 4, 256: 2, 512: 2, 1024: 1}
-PLAIN = "plain"
+PLAIN = ("plain", "plain-r1")  # WGAN-GP, as the public trainers have it; logistic loss with lazy R1
+COLUMNS = [
+    "px",
+    "batch",
+    "",
+    "images/s",
+    "range",
+    "ratio",
+    "GFLOP/image",
+    "GFLOP/s",
+    "of the roof",
+    "peak GB",
+    "ratio",
+]
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -49,9 +63,9 @@ class Contender(NamedTuple):
 
 
 def contender(name: str, resolution: int, batch: int, arguments: argparse.Namespace) -> Contender:
-    """name: PLAIN or a precision."""
-    if name == PLAIN:
-        lazy = arguments.every if arguments.loss == "logistic-r1" else None
+    """name: one of PLAIN or a precision."""
+    if name in PLAIN:
+        lazy = arguments.every if name == "plain-r1" else None
         make: Callable[[], Rounds] = lambda: PlainRounds(  # noqa: E731
             resolution, batch, *arguments.maps, arguments.latent_dim, lazy
         )
@@ -127,38 +141,28 @@ def main() -> None:
     parser.add_argument("--resolutions", nargs="+", default=sizes, metavar="PX[:BATCH]")
     parser.add_argument("--latent-dim", type=int, default=512)
     parser.add_argument("--maps", type=int, nargs=2, default=[8192, 512], metavar=("BASE", "MOST"))
-    parser.add_argument("--loss", choices=["logistic-r1", "wgan-gp"], default="wgan-gp")
+    parser.add_argument("--loss", choices=["logistic-r1", "wgan-gp"], default="wgan-gp", help="progan's")
     parser.add_argument("--every", type=int, default=16, help="rounds between R1 penalties")
-    parser.add_argument("--contenders", nargs="+", default=[PLAIN, "fp32"], help=f"{PLAIN}, fp32, tf32, bf16, fp16")
+    parser.add_argument(
+        "--contenders", nargs="+", default=["plain", "fp32"], help=f"{', '.join(PLAIN)}, fp32, tf32, bf16, fp16"
+    )
     parser.add_argument("--compile", action="store_true", help="the generator, on a GPU")
     parser.add_argument("--contiguous", action="store_true", help="on a CPU: not with the channels innermost")
     parser.add_argument("--turns", type=int, default=5)
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {vars(arguments)}", flush=True)
-    columns = [
-        "px",
-        "batch",
-        "",
-        "images/s",
-        "range",
-        "ratio",
-        "GFLOP/image",
-        "GFLOP/s",
-        "of the roof",
-        "peak GB",
-        "ratio",
-    ]
-    table = Table(*columns)
+    console = Console(width=140)
     roofs: dict[torch.dtype, list[Roof]] = {}
     for size in arguments.resolutions:
         resolution, batch = (*map(int, size.split(":")), 0)[:2]
         batch = batch or BATCHES[resolution]
         contenders = [contender(name, resolution, batch, arguments) for name in arguments.contenders]
         take_turns(contenders, arguments.turns)
+        table = Table(*COLUMNS)
         for one in contenders:
             roofs.setdefault(one.dtype, []).extend(one.roofs)
             table.add_row(*row(one, contenders[0], resolution, batch))
-    Console(width=140).print(table)
+        console.print(table)
     for dtype, several in roofs.items():
         products, convolutions, copies = (span(values) for values in zip(*several, strict=True))
         print(f"{dtype}: products {products} GFLOP/s, convolutions {convolutions} GFLOP/s, copies {copies} GB/s")

@@ -14,9 +14,12 @@ def tensors(*shapes: tuple[int, ...]) -> list[Tensor]:
     return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
 
 
+@pytest.mark.parametrize("maps", [2, 16])  # fewer and more than pixels: gradients of weights are computed in two ways
 @pytest.mark.parametrize(("kernel", "stride", "padding"), GEOMETRIES)
-def test_convolutions_and_their_derivatives_are_those_of_torch(kernel: int, stride: int, padding: int) -> None:
-    x, weight, bias = tensors((2, 3, 4, 4), (2, 3, kernel, kernel), (2,))
+def test_convolutions_and_their_derivatives_are_those_of_torch(
+    kernel: int, stride: int, padding: int, maps: int
+) -> None:
+    x, weight, bias = tensors((1, 3, 4, 4), (maps, 3, kernel, kernel), (maps,))
     torch.testing.assert_close(conv2d(x, weight, bias, stride, padding), F.conv2d(x, weight, bias, stride, padding))
     torch.autograd.gradcheck(lambda *a: conv2d(*a, stride, padding), (x, weight, bias))
     torch.autograd.gradgradcheck(lambda *a: conv2d(*a, stride, padding), (x, weight, bias))
