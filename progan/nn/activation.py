@@ -8,15 +8,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SLOPE = 0.2  # below zero
+FEW = 2**20  # numbers below which torch's own function is faster: calling one written in Python takes 0.1 to 0.2 ms
 
 
 def leaky_relu(x: Tensor) -> Tensor:
-    """torch's leaky_relu of slope 0.2, which keeps what it returns and not its input.
+    """torch's leaky_relu of slope 0.2; where x is large, one which keeps what it returns and not its input.
 
     The next layer keeps the same tensor, so a layer's activations are held once. Its second derivative by x is nothing
     instead of zeros that a gradient penalty would add up.
     """
-    return _leaky_relu(x)
+    return F.leaky_relu(x, SLOPE) if x.numel() < FEW else _leaky_relu(x)
 
 
 class _LeakyRelu(torch.autograd.Function):

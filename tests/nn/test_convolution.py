@@ -3,9 +3,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from progan.nn import activation, convolution
 from progan.nn.activation import leaky_relu
 from progan.nn.convolution import conv2d, conv_transpose2d
 from progan.nn.norm import PixelNorm
+
+
+@pytest.fixture(autouse=True)
+def own_functions_for_small_images_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolution, "LITTLE", 0)
+    monkeypatch.setattr(activation, "FEW", 0)
+
 
 GEOMETRIES = [(3, 1, 1), (4, 2, 1), (1, 1, 0)]  # kernel, stride, padding
 
