@@ -17,7 +17,9 @@ def leaky_relu(x: Tensor) -> Tensor:
     The next layer keeps the same tensor, so a layer's activations are held once. Its second derivative by x is nothing
     instead of zeros that a gradient penalty would add up.
     """
-    return F.leaky_relu(x, SLOPE) if x.numel() < FEW else _leaky_relu(x)
+    if x.numel() < FEW or torch.compiler.is_compiling():  # see convolution
+        return F.leaky_relu(x, SLOPE)
+    return _leaky_relu(x)
 
 
 class _LeakyRelu(torch.autograd.Function):

@@ -23,7 +23,7 @@ Gradients = tuple[Tensor | None, ...]
 
 def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1, padding: int = 0) -> Tensor:
     """torch's conv2d, also under autocast. weight: OIKK; (H + 2 padding - K) must be a multiple of the stride."""
-    if x[:, 0].numel() // stride**2 * weight.numel() < LITTLE:
+    if _is_torchs(x[:, 0].numel() // stride**2 * weight.numel()):
         return F.conv2d(x, weight, bias, stride, padding)
     if any((size + 2 * padding - weight.shape[-1]) % stride for size in x.shape[2:]):
         raise ValueError(f"images of {tuple(x.shape[2:])} leave a rest: not a geometry of these gradients")
@@ -34,9 +34,14 @@ def conv_transpose2d(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1, padding: int = 0
 ) -> Tensor:
     """torch's conv_transpose2d, also under autocast. weight: IOKK."""
-    if x[:, 0].numel() * weight.numel() < LITTLE:
+    if _is_torchs(x[:, 0].numel() * weight.numel()):
         return F.conv_transpose2d(x, weight, bias, stride, padding)
     return _transposed(*_cast(x, weight, bias), stride, padding)
+
+
+def _is_torchs(multiplications: int) -> bool:
+    """Compilers trace second derivatives through torch's own functions only."""
+    return multiplications < LITTLE or torch.compiler.is_compiling()
 
 
 def _cast(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:

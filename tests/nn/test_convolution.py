@@ -76,3 +76,21 @@ def test_activation_and_pixel_norm_have_exact_first_and_second_derivatives() -> 
     for layer in (leaky_relu, PixelNorm()):
         torch.autograd.gradcheck(layer, (x,))
         torch.autograd.gradgradcheck(layer, (x,))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_gradient_penalty_has_the_same_derivatives() -> None:
+    x, first, second = (
+        one.detach().float().requires_grad_() for one in tensors((2, 3, 4, 4), (5, 3, 3, 3), (2, 5, 4, 4))
+    )
+
+    def penalty(images: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        def score(images: Tensor) -> Tensor:
+            return conv2d(leaky_relu(conv2d(images, first, None, 1, 1)), second, None, 2, 1).square().sum()
+
+        gradient: Tensor = torch.func.grad(score)(images)
+        return gradient.square().sum()
+
+    compiled = torch.compile(penalty, backend="aot_eager", fullgraph=True)
+    found, there = (torch.autograd.grad(run(x.detach(), first, second), (first, second)) for run in (compiled, penalty))
+    torch.testing.assert_close(found, there, rtol=1e-3, atol=1e-3)
