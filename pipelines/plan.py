@@ -52,7 +52,7 @@ def plan(
     _print_table(subject, plans, 0 if of_gpu else base)
     written = sizes(subject)
     _print_disk(subject.config, written)
-    for line in _warnings(subject, plans, room, written.total):
+    for line in _warnings(plans, room, written.total):
         say(f"warning: {line}")
 
 
@@ -125,9 +125,9 @@ def _print_disk(config: Config, written: Sizes) -> None:
         say(f"shards: {_bytes(sum(used.values()))}: {listed}")
 
 
-def _warnings(subject: Subject, plans: Sequence[ResolutionPlan], room: int, needed: int) -> list[str]:
+def _warnings(plans: Sequence[ResolutionPlan], room: int, needed: int) -> list[str]:
     """room: bytes of memory a process has. needed: bytes on disk."""
-    lines = [_does_not_fit(subject, one, room) for one in plans if one.fits is not None]
+    lines = [_does_not_fit(one, room) for one in plans if one.fits is not None]
     free = shutil.disk_usage(Path.cwd()).free
     if needed > free:
         lines.append(
@@ -136,9 +136,9 @@ def _warnings(subject: Subject, plans: Sequence[ResolutionPlan], room: int, need
     return lines
 
 
-def _does_not_fit(subject: Subject, one: ResolutionPlan, room: int) -> str:
+def _does_not_fit(one: ResolutionPlan, room: int) -> str:
     problem = f"{one.resolution} px: the tensors of a process take {_bytes(one.peak_bytes)} of {_bytes(room)}"
-    if one.fits and not subject.example.indivisible:
+    if one.fits:
         return f"{problem}; set optim.max_images_per_process.{one.resolution}={one.fits}"
     return f"{problem}; launch more processes, lower schedule.batch, or set optim.precision=bf16"
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pipelines.planning.figures import Figure, nearest
 from pipelines.planning.subject import Subject
 from progan.engine.optimizers import moments
+from progan.engine.tally import Tally
 from progan.metrics import MetricSpec, kept_bytes, parse
 from progan.schedule import Stage, passes
 
@@ -23,7 +24,7 @@ class ResolutionPlan:
     seconds: float | None  # of training; None: there are no figures of the device
     guessed: bool  # from figures of another resolution
     peak_bytes: int  # of the tensors of a process
-    fits: int | None  # images of a process that its memory holds at once, where its share does not fit; else None
+    fits: int | None  # images that a process's memory holds at once, 0: none; None where its whole share fits
     evaluations: int
     evaluation_seconds: float | None  # of all of them
     evaluation_bytes: int  # that the main process keeps beside the training while it measures
@@ -48,8 +49,7 @@ def plan_resolution(
 ) -> ResolutionPlan:
     """`stages`: those of one resolution. figures: of one device. memory: bytes a process can have."""
     resolution = stages[0].resolution
-    tallies = [subject.tally(stage) for stage in stages]
-    largest = max(tallies, key=lambda counted: counted.peak_bytes)
+    largest = max(stages, key=lambda stage: subject.tally(stage).peak_bytes)
     used = [_round_figure(subject, stage, figures) for stage in stages]
     seconds = [_stage_seconds(subject, stage, figure) for stage, figure in zip(stages, used, strict=True)]
     evaluations = _evaluations(subject, stages)
@@ -59,8 +59,8 @@ def plan_resolution(
         images=stages[-1].end - stages[0].start,
         seconds=sum_known(seconds),
         guessed=any(figure is not None and figure.resolution != resolution for figure in used),
-        peak_bytes=largest.peak_bytes,
-        fits=_fitting(subject, stages[0], largest.state_bytes, largest.peak_bytes, memory),
+        peak_bytes=subject.tally(largest).peak_bytes,
+        fits=_fitting(subject, largest, subject.tally(largest), memory),
         evaluations=evaluations,
         evaluation_seconds=_evaluation_seconds(subject, resolution, evaluations, figures),
         evaluation_bytes=kept_bytes(_specs(subject, resolution), resolution) if evaluations else 0,
@@ -80,14 +80,20 @@ def _stage_seconds(subject: Subject, stage: Stage, figure: Figure | None) -> flo
     return rounds * figure.seconds * subject.tally(stage).flops / figure.flops
 
 
-def _fitting(subject: Subject, stage: Stage, state: int, peak: int, memory: int) -> int | None:
-    """By a straight line from what stays between rounds to the peak of a process's whole share."""
+def _fitting(subject: Subject, stage: Stage, counted: Tally, memory: int) -> int | None:
+    """The most that fit, counted: a straight line from what stays between rounds to the peak says only where to begin.
+
+    counted: of the whole share. 0: none, or the share cannot be cut.
+    """
+    if counted.peak_bytes <= memory:
+        return None
+    if subject.example.indivisible:
+        return 0
     share, group = subject.share(stage), subject.example.group
     share = subject.config.optim.part_size(stage.resolution, share, group)
-    if peak <= memory:
-        return None
-    room = (memory - state) / max(1.0, (peak - state) / share)
-    return max((size for size in range(group, share, group) if share % size == 0 and size <= room), default=0)
+    room = (memory - counted.state_bytes) / max(1.0, (counted.peak_bytes - counted.state_bytes) / share)
+    sizes = [size for size in range(group, share, group) if share % size == 0 and size <= room]
+    return next((size for size in reversed(sizes) if subject.tally(stage, size).peak_bytes <= memory), 0)
 
 
 def _evaluations(subject: Subject, stages: Sequence[Stage]) -> int:

@@ -18,7 +18,7 @@ class Subject:
     schedule: Schedule
     data: DataSpec
     processes: int
-    _tallies: dict[int, Tally] = field(default_factory=dict)
+    _tallies: dict[tuple[int, int | None], Tally] = field(default_factory=dict)
 
     @property
     def precision(self) -> str:
@@ -42,9 +42,13 @@ class Subject:
         """Amid it, for one process."""
         return Phase(stage.index, stage.resolution, 0.5 if stage.fading else 1.0, self.share(stage), stage.lr)
 
-    def tally(self, stage: Stage) -> Tally:
-        """Of a process's round; counted once."""
-        if stage.index not in self._tallies:
-            counted = tally(self.system, self.config.optim, self.phase(stage), self.data)
-            self._tallies[stage.index] = counted
-        return self._tallies[stage.index]
+    def tally(self, stage: Stage, most: int | None = None) -> Tally:
+        """Of a process's round, in parts of at most `most` images, if given; counted once."""
+        key = (stage.index, most)
+        if key not in self._tallies:
+            optim = self.config.optim
+            if most is not None:
+                limits = {**optim.max_images_per_process, stage.resolution: most}
+                optim = optim.model_copy(update={"max_images_per_process": limits})
+            self._tallies[key] = tally(self.system, optim, self.phase(stage), self.data)
+        return self._tallies[key]
