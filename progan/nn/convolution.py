@@ -23,7 +23,7 @@ Gradients = tuple[Tensor | None, ...]
 
 def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1, padding: int = 0) -> Tensor:
     """torch's conv2d, also under autocast. weight: OIKK; (H + 2 padding - K) must be a multiple of the stride."""
-    if _is_torchs(x[:, 0].numel() // stride**2 * weight.numel()):
+    if _is_torchs(x.numel() // x.shape[1] // stride**2 * weight.numel()):
         return F.conv2d(x, weight, bias, stride, padding)
     if any((size + 2 * padding - weight.shape[-1]) % stride for size in x.shape[2:]):
         raise ValueError(f"images of {tuple(x.shape[2:])} leave a rest: not a geometry of these gradients")
@@ -34,7 +34,7 @@ def conv_transpose2d(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1, padding: int = 0
 ) -> Tensor:
     """torch's conv_transpose2d, also under autocast. weight: IOKK."""
-    if _is_torchs(x[:, 0].numel() * weight.numel()):
+    if _is_torchs(x.numel() // x.shape[1] * weight.numel()):
         return F.conv_transpose2d(x, weight, bias, stride, padding)
     return _transposed(*_cast(x, weight, bias), stride, padding)
 
@@ -52,6 +52,12 @@ def _cast(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tenso
     return x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
 
 
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    """Of all three: the two tensors they are linear in, stride and padding."""
+    ctx.save_for_backward(*inputs[:2])
+    ctx.stride, ctx.padding = inputs[3:]
+
+
 class _Convolution(torch.autograd.Function):
     """(x, w, bias) -> y."""
 
@@ -59,10 +65,7 @@ class _Convolution(torch.autograd.Function):
     def forward(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
         return torch.conv2d(x, weight, bias, stride, padding)
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[:2])
-        ctx.stride, ctx.padding = inputs[3:]
+    setup_context = staticmethod(_keep)
 
     @staticmethod
     def backward(ctx: Any, y: Tensor) -> Gradients:
@@ -84,10 +87,7 @@ class _Transposed(torch.autograd.Function):
     def forward(y: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
         return torch.conv_transpose2d(y, weight, bias, stride, padding)
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[:2])
-        ctx.stride, ctx.padding = inputs[3:]
+    setup_context = staticmethod(_keep)
 
     @staticmethod
     def backward(ctx: Any, x: Tensor) -> Gradients:
@@ -107,7 +107,7 @@ class _WeightGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, y: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
-        if x.device.type == "cpu" and y[:, 0].numel() <= FEW * stride * y.shape[1]:
+        if x.device.type == "cpu" and y.numel() // y.shape[1] <= FEW * stride * y.shape[1]:
             return _as_one_product(x, y, kernel, stride, padding)
         shape = (y.shape[1], x.shape[1], kernel, kernel)
         alike = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
@@ -117,10 +117,7 @@ class _WeightGradient(torch.autograd.Function):
         )[1]
         return found
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[:2])
-        ctx.stride, ctx.padding = inputs[3:]
+    setup_context = staticmethod(_keep)
 
     @staticmethod
     def backward(ctx: Any, weight: Tensor) -> Gradients:
