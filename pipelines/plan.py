@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 import pipelines.train  # noqa: F401 - so that this process holds what a training one does before any network
-from pipelines.console import duration, say
+from pipelines.console import duration, measuring_progress, say
 from pipelines.launch import check_fit, check_precision
 from pipelines.overview import planned_data
 from pipelines.planning.estimate import ResolutionPlan, Sizes, plan_resolution, sizes, sum_known
@@ -48,7 +48,11 @@ def plan(
     of_gpu = torch.cuda.is_available() or device is not None
     room = memory if of_gpu else memory - base
     stages = [list(group) for _, group in groupby(subject.schedule.stages, lambda stage: stage.resolution)]
-    plans = [plan_resolution(subject, of_one, figures, room or 2**62) for of_one in stages]
+    plans = []
+    with measuring_progress() as show:
+        for done, of_one in enumerate(stages):
+            show("counting rounds", done, len(stages))
+            plans.append(plan_resolution(subject, of_one, figures, room or 2**62))
     _print_table(subject, plans, 0 if of_gpu else base)
     written = sizes(subject)
     _print_disk(subject.config, written)
