@@ -17,6 +17,7 @@ from progan.schedule import Phase
 from progan.systems.system import Role
 from progan.types import ConfigError, TrainingError
 
+Game = Callable[[Tensor | float], Round]  # the loss scale of fp16 -> one play of it
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 FIRST_SCALE = 64.0  # of fp16, as in the official code
@@ -75,6 +76,18 @@ class Player:
         # One scaler for each network: a shared one would be updated twice a round.
         self.scaler = torch.amp.GradScaler(device.type, FIRST_SCALE, enabled=config.precision == "fp16")
 
+    @property
+    def loss_scale(self) -> Tensor | float:
+        """Of fp16; it stays on the device, which reading it would stop."""
+        if not self.scaler.is_enabled():
+            return 1.0
+        return self.scaler.scale(torch.ones((), device=next(self.network.parameters()).device))
+
+    def require_loss_scale(self) -> None:
+        """TrainingError where fp16 has no scale left that makes gradients finite. Reads it from the device."""
+        if self.scaler.is_enabled() and self.scaler.get_scale() < SMALLEST_SCALE:
+            raise TrainingError(f"{self.name}: the fp16 loss scale fell to nothing: no step has finite gradients")
+
     def reset_optimizer(self) -> None:
         self.optimizer.state.clear()
 
@@ -106,11 +119,11 @@ def precision(name: Precision, device: torch.device) -> Iterator[None]:
         yield
 
 
-def _descend(player: Player, game: Callable[[float], Round], share: float, device: torch.device) -> dict[str, Tensor]:
+def _descend(player: Player, game: Game, share: float, device: torch.device) -> dict[str, Tensor]:
     """Add `share` of a game's gradients to the player's -> so much of each term, detached."""
     found: dict[str, Tensor] = {}
     with precision(player.precision, device):
-        played = game(player.scaler.get_scale())
+        played = game(player.loss_scale)
     for names in player.objective.parts:
         with precision(player.precision, device):
             losses = player.objective(played, names)
@@ -132,10 +145,8 @@ def _add_gradients(sums: dict[nn.Parameter, Tensor], network: nn.Module) -> None
             sums[parameter] = parameter.grad
 
 
-def update(
-    player: Player, games: Sequence[Callable[[float], Round]], world: World, device: torch.device
-) -> dict[str, Tensor]:
-    """Play each of `games`(loss scale) for `player`, then step -> mean weighted terms, detached, still on the device.
+def update(player: Player, games: Sequence[Game], world: World, device: torch.device) -> dict[str, Tensor]:
+    """Play each of `games` for `player`, then step -> mean weighted terms, detached, still on the device.
 
     Whether they are finite is for the loop to see, once a tick. Under fp16 a step whose gradients overflow is skipped.
     """
@@ -151,6 +162,4 @@ def update(
     average_gradients(player.network.parameters(), world)
     player.scaler.step(player.optimizer)
     player.scaler.update()
-    if player.scaler.is_enabled() and player.scaler.get_scale() < SMALLEST_SCALE:
-        raise TrainingError(f"{player.name}: the fp16 loss scale fell to nothing: no step has finite gradients")
     return {f"{player.name}/{name}": value for name, value in means.items()}

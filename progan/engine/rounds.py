@@ -15,7 +15,7 @@ from torch import Tensor
 from progan.data.reals import to_reals
 from progan.distributed.agreement import on_every_rank
 from progan.distributed.world import World
-from progan.engine.play import OptimConfig
+from progan.engine.play import Game, OptimConfig
 from progan.losses.objective import Round
 from progan.random import generator, key
 from progan.sampling.latents import draw_labels, draw_latents
@@ -23,7 +23,6 @@ from progan.schedule import Phase
 from progan.systems.system import Play, System
 from progan.types import Batch
 
-Game = Callable[[float], Round]  # the loss scale of fp16 -> a round
 Read = Callable[[int, int, int, slice], Batch]  # resolution, position, count, part
 
 
@@ -101,8 +100,8 @@ def _batches(moment: Moment, count: int, read: Read, stream: str, rules: Rules) 
         mirror = None
         if rules.mirror:
             draw = torch.rand(phase.batch, generator=generator(rules.seed, stream, position))
-            mirror = (draw[share] < 0.5).to(rules.device)
-        stored.append(Stored(batch.images.to(rules.device, non_blocking=True), batch.labels.to(rules.device), mirror))
+            mirror = _sent(draw[share] < 0.5, rules.device)
+        stored.append(Stored(_sent(batch.images, rules.device), _sent(batch.labels, rules.device), mirror))
     return stored
 
 
@@ -118,18 +117,18 @@ def calibrate(system: System, phase: Phase, reals: RealImages, rules: Rules) -> 
 def games(system: System, play: Play, moment: Moment, reals: Reals, rules: Rules) -> list[Game]:
     """This process's share of one play, in parts of equal size that are played one after the other."""
     phase, seen, share = moment.phase, moment.images_seen, rules.world.share(moment.phase.batch)
-    draw = partial(_drawn, share, rules.device)
-    latents = draw(draw_latents(rules.seed, f"latents-{play.number}", seen, phase.batch, system.latents))
-    labels = draw(draw_labels(rules.seed, f"labels-{play.number}", seen, phase.batch, system.labels))
+    send = partial(_sent, device=rules.device)
+    latents = send(draw_latents(rules.seed, f"latents-{play.number}", seen, phase.batch, system.latents)[share])
+    labels = send(draw_labels(rules.seed, f"labels-{play.number}", seen, phase.batch, system.labels)[share])
 
-    def game(part: slice, score_scale: float) -> Round:
+    def game(part: slice, score_scale: Tensor | float) -> Round:
         real = None if play.reads is None else reals.of_all[play.reads].reals(part, phase.fade)
         labelled = None if play.labelled is None else reals.of_labelled[play.labelled].reals(part, phase.fade)
         with torch.set_grad_enabled(play.player == "generator"):
             fake = Batch(system.generator(latents[part], labels[part]), labels[part])
 
         def uniform(stream: str) -> Tensor:
-            return draw(torch.rand(phase.batch, generator=generator(rules.seed, stream, seen)))[part]
+            return send(torch.rand(phase.batch, generator=generator(rules.seed, stream, seen))[share][part])
 
         return Round(system.discriminator, real, fake, phase.batch, seen, uniform, score_scale, system.joint, labelled)
 
@@ -138,5 +137,6 @@ def games(system: System, play: Play, moment: Moment, reals: Reals, rules: Rules
     return [partial(game, slice(first, first + size)) for first in range(0, count, size)]
 
 
-def _drawn(share: slice, device: torch.device, draw: Tensor) -> Tensor:
-    return draw[share].to(device)
+def _sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """To a GPU from page-locked memory: a copy from any other waits until the device has done all it was given."""
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)

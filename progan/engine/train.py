@@ -105,6 +105,8 @@ def train(
         last = stopping or (rules.world.size == 1 and stop())
         if last or _tick_is_over(training, schedule, phase, rules):
             means = ledger.close(rules.world, rules.optim.precision == "fp16")
+            for player in training.players.values():
+                player.require_loss_scale()
             images, paused = training.images_seen - began, time.monotonic()
             yield Tick(training.images_seen, phase, means, images, paused - resumed, maintenance, last)
             if last:

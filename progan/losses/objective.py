@@ -25,7 +25,7 @@ class Round:
         batch: int,  # images of the global batch
         images_seen: int,  # before this round
         uniform: Callable[[str], Tensor],  # stream name -> N numbers in [0, 1), this rank's share of the global draw
-        score_scale: float = 1.0,  # loss scale of fp16; gradients of scores are taken of the scaled score
+        score_scale: Tensor | float = 1.0,  # loss scale of fp16; gradients of scores are taken of the scaled score
         joint: bool = False,  # whether the discriminator may judge reals and fakes in one call
         labelled: Batch | None = None,  # real images that all have a label; None: no term of the play reads them
     ) -> None:

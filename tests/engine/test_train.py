@@ -11,7 +11,7 @@ from progan.distributed.world import World
 from progan.engine.average import decay
 from progan.engine.checkpoint import load_checkpoint, save_checkpoint
 from progan.engine.compiling import compile_network
-from progan.engine.play import playing, precision
+from progan.engine.play import SMALLEST_SCALE, playing, precision
 from progan.engine.rounds import RealImages
 from progan.engine.train import Training, train
 from progan.types import Batch, DataError, TrainingError
@@ -196,6 +196,16 @@ def test_fp16_has_a_scaler_for_each_network_and_overcomes_overflow(
     assert torch.equal(training.system.discriminator.head.output.weight, before)
     assert scalers[0].get_scale() < 2.0**30
     assert scalers[0] is not scalers[1]
+
+
+def test_fp16_stops_where_no_scale_makes_gradients_finite(setup: Callable[..., Any], reals: RealImages) -> None:
+    chosen = setup(precision="fp16", tick=8)
+    training = chosen.fresh()
+    player = training.players["discriminator"]
+    player.scaler._init_scale = SMALLEST_SCALE
+    player.network.head.output.weight.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(TrainingError, match="discriminator: the fp16 loss scale fell to nothing"):
+        list(train(training, chosen.schedule, reals, chosen.rules))
 
 
 def test_the_shares_of_any_world_are_the_global_batch_in_order() -> None:
