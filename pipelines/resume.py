@@ -5,9 +5,10 @@ from typing import Any
 import yaml
 
 from pipelines.console import say
+from progan.config import validate
 from progan.engine.checkpoint import load_checkpoint
 from progan.engine.train import Training
-from progan.rundir import RunDirectory
+from progan.rundir import RunDirectory, seen_by
 from progan.settings import Config, make_schedule
 from progan.types import ConfigError, DataError, DataSpec
 
@@ -16,8 +17,8 @@ FREE_TO_CHANGE = (
     *("cadence.", "evaluation.", "data.path", "data.resident_gb", "data.read_ahead", "data.cache"),
     *("data.on_error", "data.max_skipped", "optim.max_images_per_process"),
 )
-# The end too may move, as if it had been there from the start; unless learning rates go down before it.
-TOTAL = "schedule.total_kimg"
+# So may the schedule, of what is not trained yet: as if it had been there from the start. Networks are built for this:
+FIXED = "schedule.resolution"
 
 
 def resume(training: Training, directory: RunDirectory, config: Config, data: DataSpec) -> None:
@@ -50,11 +51,18 @@ def _load_newest(training: Training, directory: RunDirectory) -> None:
 def _refuse_changes(directory: RunDirectory, config: Config) -> None:
     before, now = (_flat(tree) for tree in (directory.read_config(), config.model_dump(mode="json")))
     changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
-    free = FREE_TO_CHANGE if make_schedule(config).decay_images else (*FREE_TO_CHANGE, TOTAL)
-    fixed = [key for key in changed if not key.startswith(free)]
+    free = (*FREE_TO_CHANGE, "schedule.") if _goes_on(directory, config) else FREE_TO_CHANGE
+    fixed = [key for key in changed if not key.startswith(free) or key == FIXED]
     if fixed:
         listed = "; ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in fixed)
         raise ConfigError(f"{listed}: {directory.root} was begun otherwise; give another --run or the old settings")
+
+
+def _goes_on(directory: RunDirectory, config: Config) -> bool:
+    """Whether all that the run has trained so far is what the schedule of `config` says."""
+    checkpoints = directory.checkpoints()
+    begun = make_schedule(validate(Config, directory.read_config()))
+    return make_schedule(config).agrees(begun, seen_by(checkpoints[-1]) if checkpoints else 0)
 
 
 def _refuse_other_data(directory: RunDirectory, data: DataSpec) -> None:

@@ -58,6 +58,18 @@ class Schedule:
         decay = min(1.0, left / self.decay_images) if self.decay_images else 1.0
         return Phase(stage.index, stage.resolution, fade, stage.batch, stage.lr * decay, decay)
 
+    def agrees(self, other: "Schedule", until: int) -> bool:
+        """Whether both say the same of what is trained before so many images; a round from a border maybe not."""
+        return self._past(until) == other._past(until)
+
+    def _past(self, until: int) -> tuple[list[Stage], tuple[int, int] | None]:
+        """What was said of it: the stages begun, and the decay if it was."""
+        begun = [stage for stage in self.stages if stage.start < until]
+        if begun and not begun[-1].fading:
+            begun[-1] = replace(begun[-1], end=until)  # nothing has come of where it is to end
+        decays = self.decay_images and self.total_images - self.decay_images < until
+        return begun, (self.total_images, self.decay_images) if decays else None
+
 
 @dataclass(frozen=True)
 class Preset:

@@ -106,3 +106,43 @@ def test_a_constant_schedule_is_one_stage_whose_rates_may_go_down_to_nothing_at_
 def test_a_decay_longer_than_the_training_is_refused() -> None:
     with pytest.raises(ValueError, match="decay_kimg 20 is longer than total_kimg 10"):
         ConstantConfig(resolution=28, total_kimg=10, decay_kimg=20)
+
+
+@pytest.mark.parametrize("until", [0, 16, 960, 992, 1440, 1456, 1920, 1936, 2880, 3840, 4320, 4336, 4800, 6000])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"total_kimg": 8},
+        {"stable_kimg": {4: 1.44, 8: 0.96, 16: 0.96}},
+        {"stable_kimg": {4: 0.96, 8: 0.96, 16: 1.44}},
+        {"fade_kimg": {8: 0.48, 16: 0.96}},
+        {"fade_kimg": {8: 0.96, 16: 0.48}},
+        {"batch": {4: 16, 8: 8, 16: 16}},
+        {"lr": {16: 0.5}},
+    ],
+)
+def test_schedules_agree_as_long_as_they_say_the_same_of_every_round(change: dict[str, object], until: int) -> None:
+    lengths = {"fade_kimg": 0.96, "stable_kimg": 0.96}
+    settings = {"resolution": 16, "batch": {4: 16, 8: 16, 16: 16}, "lr": {}} | lengths
+    one, other = (progressive(ProgressiveConfig(**settings | some), 0.001) for some in ({}, change))
+    assert one.agrees(other, until) == _same_rounds(one, other, until)
+
+
+def test_schedules_agree_until_one_of_them_decays() -> None:
+    one, other = (
+        constant(ConstantConfig(resolution=28, batch=16, total_kimg=total, decay_kimg=decay), 0.001)
+        for total, decay in ((4, 1), (8, 6))
+    )
+    assert [one.agrees(other, until) for until in (0, 2000, 2016, 3200)] == [True, True, False, False]
+    assert [_same_rounds(one, other, until) for until in (0, 2000, 2032, 3200)] == [True, True, False, False]
+
+
+def _same_rounds(one: Schedule, other: Schedule, until: int) -> bool:
+    """By the phases of the rounds, of which each begins where the one before ended."""
+    seen = 0
+    while seen < until:
+        if one(seen) != other(seen):
+            return False
+        seen += one(seen).batch
+    return True

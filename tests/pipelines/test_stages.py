@@ -200,16 +200,22 @@ def test_a_finished_run_can_be_trained_longer_as_if_it_had_been_asked_for_at_fir
     assert all(one[name].equal(other[name]) for name in one)
 
 
-def test_no_other_end_is_taken_where_learning_rates_go_down_before_it(config: Path) -> None:
+def test_a_schedule_changes_only_for_what_is_not_trained_yet(config: Path) -> None:
     networks = {"name": "dense", "generator": [8], "discriminator": [8]}
     tree = {"system": {"name": "vanilla", "networks": networks}, "evaluation": {"metrics": []}}
     schedule = {"name": "constant", "resolution": 16, "batch": 16, "total_kimg": 0.128, "decay_kimg": 0.064}
     path = config.parent / "decaying.yaml"
     path.write_text(yaml.safe_dump(tree | {"schedule": schedule, "data": {"path": str(config.parent / "data")}}))
-    directory = config.parent / "decaying"
-    _progan("train", path, "--run", directory)
-    done = _progan("train", path, "--run", directory, "schedule.total_kimg=0.256", code=2)
+    changed, anew = config.parent / "changed", config.parent / "anew"
+    _progan("train", path, "--run", changed, "schedule.total_kimg=0.064", "schedule.decay_kimg=0")
+    for directory in (changed, anew):  # 64 images at the full rate, then 64 while it goes down
+        _progan("train", path, "--run", directory)
+    one, other = (load_file(_last(directory)) for directory in (changed, anew))
+    assert all(one[name].equal(other[name]) for name in one)
+    done = _progan("train", path, "--run", changed, "schedule.total_kimg=0.256", code=2)
     assert "schedule.total_kimg was 0.128, now 0.256" in done.stderr
+    done = _progan("train", path, "--run", changed, "schedule.resolution=8", code=2)
+    assert "schedule.resolution was 16, now 8" in done.stderr
 
 
 def test_evaluating_again_gives_the_same_number_and_measures_nothing_twice(run: Path) -> None:
