@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 import progan
+from pipelines.device import device_model
 from pipelines.overview import parameter_counts, phase_rows
 from progan.data.manifest import Manifest
 from progan.rundir import RunDirectory
@@ -47,14 +48,13 @@ def write_facts(
 
 def environment() -> dict[str, Any]:
     """Versions and hardware."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
     return {
         "progan": progan.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "accelerate": version("accelerate"),
         "platform": platform.platform(),
-        "device": device,
+        "device": device_model(),
         "cpu_count": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "processes": int(os.environ.get("WORLD_SIZE", "1")),

@@ -12,10 +12,11 @@ from rich.table import Table
 
 import pipelines.train  # noqa: F401 - so that this process holds what a training one does before any network
 from pipelines.console import duration, measuring_progress, say
+from pipelines.device import device_memory, device_name
 from pipelines.launch import check_fit, check_precision
 from pipelines.overview import planned_data
 from pipelines.planning.estimate import ResolutionPlan, Sizes, plan_resolution, sizes, sum_known
-from pipelines.planning.figures import Figure, device_memory, device_name, store, stored
+from pipelines.planning.figures import Figure, store, stored
 from pipelines.planning.measure import measure_metrics, measure_rounds
 from pipelines.planning.subject import Subject
 from progan.config import load

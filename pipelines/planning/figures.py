@@ -2,8 +2,6 @@
 
 import json
 import math
-import os
-import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date
@@ -15,7 +13,6 @@ from progan.files import append_jsonl, read_jsonl
 
 PACKAGED = Path(__file__).with_name("figures.jsonl")
 OWN = Path.home() / ".cache" / "progan" / "figures.jsonl"  # by `progan plan --measure` on the user's devices
-OF_GPU = 0.9  # of its memory: the rest is the driver's, and lost between tensors
 
 
 @dataclass(frozen=True)
@@ -33,32 +30,6 @@ class Figure:
     operations: float = 0.0  # of a round
     memory: int = 0  # bytes that a process can have there; 0: not known
     measured: str = ""  # when, with what
-
-
-def device_name() -> str:
-    """Of the device at hand, with the threads where it is a CPU: equal names, about equal speed."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"{_processor()}, {torch.get_num_threads()} threads"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def device_memory() -> int:
-    """Bytes that a process can have on the device at hand, if it is the only one there."""
-    if torch.cuda.is_available():
-        return int(torch.cuda.get_device_properties(0).total_memory * OF_GPU)
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def stamp() -> str:

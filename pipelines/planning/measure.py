@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable, Iterator
 
+from pipelines.device import device_memory, device_name
 from pipelines.measuring import EVALUATION_SEED, evaluation_device, load_network
-from pipelines.planning.figures import Figure, device_memory, device_name, stamp
+from pipelines.planning.figures import Figure, stamp
 from pipelines.planning.subject import Subject
 from progan.engine.timing import time_rounds
 from progan.engine.trial import RandomImages, Trial
