@@ -50,11 +50,9 @@ def test_resuming_in_mid_fade_equals_the_undisturbed_run_bit_for_bit(
     assert _equal(_weights(_run(chosen, reals, second)), _weights(undisturbed))
 
 
-def test_a_compiled_generator_is_trained_to_the_same_weights(
-    setup: Callable[..., Any], reals: RealImages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@torch._dynamo.config.patch(recompile_limit=0)
+def test_a_compiled_generator_is_trained_to_the_same_weights(setup: Callable[..., Any], reals: RealImages) -> None:
     """Through a fade, whose every round has another weight; in graphs of their own for layers and batches."""
-    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 0)
     torch._dynamo.utils.counters.clear()
     chosen = setup("wgan-gp", tick=32)
     compiled = chosen.fresh()
