@@ -49,20 +49,21 @@ def _load_newest(training: Training, directory: RunDirectory) -> None:
 
 
 def _refuse_changes(directory: RunDirectory, config: Config) -> None:
-    before, now = (_flat(tree) for tree in (directory.read_config(), config.model_dump(mode="json")))
+    begun = directory.read_config()
+    before, now = (_flat(tree) for tree in (begun, config.model_dump(mode="json")))
     changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
-    free = (*FREE_TO_CHANGE, "schedule.") if _goes_on(directory, config) else FREE_TO_CHANGE
+    free = (*FREE_TO_CHANGE, "schedule.") if _goes_on(directory, begun, config) else FREE_TO_CHANGE
     fixed = [key for key in changed if not key.startswith(free) or key == FIXED]
     if fixed:
         listed = "; ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in fixed)
         raise ConfigError(f"{listed}: {directory.root} was begun otherwise; give another --run or the old settings")
 
 
-def _goes_on(directory: RunDirectory, config: Config) -> bool:
-    """Whether all that the run has trained so far is what the schedule of `config` says."""
+def _goes_on(directory: RunDirectory, begun: dict[str, Any], config: Config) -> bool:
+    """Whether all that the run has trained so far, by the settings `begun`, is what the schedule of `config` says."""
     checkpoints = directory.checkpoints()
-    begun = make_schedule(validate(Config, directory.read_config()))
-    return make_schedule(config).agrees(begun, seen_by(checkpoints[-1]) if checkpoints else 0)
+    schedule = make_schedule(validate(Config, begun))
+    return make_schedule(config).agrees(schedule, seen_by(checkpoints[-1]) if checkpoints else 0)
 
 
 def _refuse_other_data(directory: RunDirectory, data: DataSpec) -> None:
