@@ -7,6 +7,9 @@ the same numbers, and a resumed run goes on with the numbers the undisturbed run
 import hashlib
 
 import torch
+from torch import Tensor
+
+from progan.types import LatentSpace
 
 
 def key(seed: int, stream: str, counter: int) -> int:
@@ -18,3 +21,10 @@ def key(seed: int, stream: str, counter: int) -> int:
 def generator(seed: int, stream: str, counter: int) -> torch.Generator:
     """A CPU generator at the start of the sequence of (seed, stream, counter); streams are named by their use."""
     return torch.Generator().manual_seed(key(seed, stream, counter))
+
+
+def draw(space: LatentSpace, count: int, numbers: torch.Generator | None = None) -> Tensor:
+    """`count` latents NZ of the space, on the CPU; None: from torch's global generator."""
+    if space.distribution == "uniform":
+        return torch.rand(count, space.dim, generator=numbers) * 2 - 1
+    return torch.randn(count, space.dim, generator=numbers)

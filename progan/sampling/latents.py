@@ -3,16 +3,13 @@
 import torch
 from torch import Tensor
 
-from progan.random import generator
+from progan.random import draw, generator
 from progan.types import UNLABELLED, LabelSpace, LatentSpace
 
 
 def draw_latents(seed: int, stream: str, counter: int, count: int, space: LatentSpace) -> Tensor:
     """`count` latents NZ of the space, on the CPU."""
-    numbers = generator(seed, stream, counter)
-    if space.distribution == "uniform":
-        return torch.rand(count, space.dim, generator=numbers) * 2 - 1
-    return torch.randn(count, space.dim, generator=numbers)
+    return draw(space, count, generator(seed, stream, counter))
 
 
 def draw_labels(seed: int, stream: str, counter: int, count: int, space: LabelSpace) -> Tensor:

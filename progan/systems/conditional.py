@@ -4,28 +4,23 @@ Labels are one class an image or several. A real image without a label is given 
 one has: D can tell it by that alone, so of a set with many such images show the labelled ones only (`data.balanced`).
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
-
-from progan.config import Settings, unless_named
+from progan.config import unless_named
 from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator
 from progan.losses.objective import Objective, Weighted
 from progan.systems.dense import DenseNetworks
 from progan.systems.labels import require_labels
 from progan.systems.networks import Networks
-from progan.systems.pair import Shape
+from progan.systems.pair import PairConfig, Shape
 from progan.systems.system import System
-from progan.types import DataSpec, LatentSpace
+from progan.types import DataSpec
 
 
-class ConditionalConfig(Settings):
+class ConditionalConfig(PairConfig):
     """The defaults are for digits."""
 
-    grows: ClassVar[bool] = False
     name: Literal["conditional"] = "conditional"
-    latent_dim: Annotated[int, Field(ge=1)] = 100
-    latents: Literal["normal", "uniform"] = "uniform"
     networks: Annotated[Networks, unless_named("dense")] = DenseNetworks()
 
 
@@ -34,7 +29,7 @@ def build(config: ConditionalConfig, data: DataSpec, resolution: int) -> System:
     require_labels(data, config.name)
     given = data.num_classes
     pair = config.networks.build(
-        Shape(resolution, config.latent_dim, given_generator=given, given_discriminator=given, latents=config.latents)
+        Shape(resolution, config.latent_space, given_generator=given, given_discriminator=given)
     )
     return System(
         **pair._asdict(),
@@ -43,6 +38,6 @@ def build(config: ConditionalConfig, data: DataSpec, resolution: int) -> System:
             "generator": Objective([Weighted("logistic", LogisticGenerator())]),
         },
         resolution=resolution,
-        latents=LatentSpace(config.latent_dim, config.latents),
+        latents=config.latent_space,
         labels=data.label_space,
     )

@@ -14,6 +14,7 @@ from progan.networks.head import Head
 from progan.networks.initial import draw_truncated_normal
 from progan.networks.reference import Reference
 from progan.nn.norm import VirtualBatchNorm
+from progan.random import draw
 from progan.systems.pair import Pair, Shape
 from progan.types import ConfigError
 
@@ -47,12 +48,12 @@ class ConvolutionalNetworks(Settings):
     def _generator(self, shape: Shape) -> DcganGenerator:
         return DcganGenerator(
             shape.resolution,
-            shape.latent_dim,
+            shape.latents.dim,
             [Level(*level) for level in self.generator],
             self.channels,
             shape.given_generator,
             self._norm(),
-            Reference(_latents(self.reference, shape)) if self.norm == "virtual" else None,
+            Reference(draw(shape.latents, self.reference)) if self.norm == "virtual" else None,
         )
 
     def _discriminator(self, shape: Shape) -> DcganDiscriminator:
@@ -87,10 +88,3 @@ class ConvolutionalNetworks(Settings):
             if not fits(before, after):
                 rule = f"a layer keeps {before} px, doubles them or gives one less, not {after} px"
                 raise ConfigError(f"system.networks.generator: {rule}; add a size between, or change it")
-
-
-def _latents(count: int, shape: Shape) -> Tensor:
-    """From torch's global generator."""
-    if shape.latents == "uniform":
-        return torch.rand(count, shape.latent_dim) * 2 - 1
-    return torch.randn(count, shape.latent_dim)

@@ -3,31 +3,28 @@
 With it the techniques of Salimans et al. 2016 (arXiv 1606.03498, section 3), each by itself or together.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from progan.config import Settings, unless_named
+from progan.config import unless_named
 from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator
 from progan.losses.auxiliary import FeatureMatching
 from progan.losses.history import HistoricalAverage
 from progan.losses.objective import Objective, Weighted
 from progan.systems.convolutional import ConvolutionalNetworks
 from progan.systems.networks import Networks
-from progan.systems.pair import Shape
+from progan.systems.pair import PairConfig, Shape
 from progan.systems.system import Role, System
-from progan.types import DataSpec, LatentSpace
+from progan.types import DataSpec
 
 NotNegative = Annotated[float, Field(ge=0)]
 
 
-class DcganConfig(Settings):
+class DcganConfig(PairConfig):
     """The defaults are those of digits of 28 px: two steps of the generator for each of the discriminator."""
 
-    grows: ClassVar[bool] = False
     name: Literal["dcgan"] = "dcgan"
-    latent_dim: Annotated[int, Field(ge=1)] = 100
-    latents: Literal["normal", "uniform"] = "uniform"
     networks: Annotated[Networks, unless_named("convolutional")] = ConvolutionalNetworks()
     generator_steps: Annotated[int, Field(ge=1)] = 2  # after each of the discriminator, on latents of their own
     # Improved techniques (arXiv 1606.03498). Two more are settings of the networks: norm, minibatch_kernels.
@@ -45,7 +42,7 @@ class DcganConfig(Settings):
 
 def build(config: DcganConfig, data: DataSpec, resolution: int) -> System:
     """Labels are not looked at. ConfigError where the networks do not fit the resolution."""
-    pair = config.networks.build(Shape(resolution, config.latent_dim, latents=config.latents))
+    pair = config.networks.build(Shape(resolution, config.latent_space))
     steps: list[Role] = ["generator"] * config.generator_steps
     if config.feature_matching_weight:
         pair = pair._replace(indivisible=True)
@@ -63,7 +60,7 @@ def build(config: DcganConfig, data: DataSpec, resolution: int) -> System:
             ),
         },
         resolution=resolution,
-        latents=LatentSpace(config.latent_dim, config.latents),
+        latents=config.latent_space,
         order=("discriminator", *steps),
     )
 

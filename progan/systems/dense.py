@@ -95,12 +95,12 @@ class DenseNetworks(Settings):
     def _generator(self, shape: Shape) -> MlpGenerator:
         layers = self.generator_layers
         drawn_inside = layers.noise * len(self.generator)
-        if drawn_inside >= shape.latent_dim:
-            rule = f"{drawn_inside} of {shape.latent_dim} coordinates of the latent enter at hidden layers"
+        if drawn_inside >= shape.latents.dim:
+            rule = f"{drawn_inside} of {shape.latents.dim} coordinates of the latent enter at hidden layers"
             raise ConfigError(f"system.networks.generator_layers.noise: {rule}; raise system.latent_dim above that")
         return MlpGenerator(
             shape.resolution,
-            shape.latent_dim,
+            shape.latents.dim,
             self.generator,
             self.channels,
             shape.given_generator,

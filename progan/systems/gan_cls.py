@@ -3,12 +3,12 @@
 Captions are made of the attributes of the images, in wordings that change.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from torch import nn
 
-from progan.config import Settings, unless_named
+from progan.config import unless_named
 from progan.losses.adversarial import LogisticGenerator
 from progan.losses.matching import MatchingAware
 from progan.losses.objective import Objective, Weighted
@@ -17,19 +17,17 @@ from progan.networks.initial import draw_truncated_normal
 from progan.networks.text import TextDiscriminator, TextEncoder, TextGenerator
 from progan.systems.convolutional import ConvolutionalNetworks
 from progan.systems.labels import require_labels
-from progan.systems.pair import Pair, Shape
+from progan.systems.pair import Pair, PairConfig, Shape
 from progan.systems.system import System
 from progan.types import ConfigError, DataSpec, LatentSpace
 
 Size = Annotated[int, Field(ge=1)]
 
 
-class GanClsConfig(Settings):
+class GanClsConfig(PairConfig):
     """The defaults are the published sizes, on networks for images of 28 px."""
 
-    grows: ClassVar[bool] = False
     name: Literal["gan-cls"] = "gan-cls"
-    latent_dim: Size = 100
     latents: Literal["normal", "uniform"] = "normal"
     words: Size = 64  # size of a word's vector
     text: Size = 128  # size of what a network makes of a caption; each has its own reader
@@ -54,7 +52,7 @@ def build(config: GanClsConfig, data: DataSpec, resolution: int) -> System:
             "generator": Objective([Weighted("logistic", LogisticGenerator())]),
         },
         resolution=resolution,
-        latents=LatentSpace(config.latent_dim, config.latents),
+        latents=config.latent_space,
         labels=data.label_space,
     )
 
@@ -62,7 +60,8 @@ def build(config: GanClsConfig, data: DataSpec, resolution: int) -> System:
 def _reading(config: GanClsConfig, data: DataSpec, resolution: int) -> Pair:
     """The pair of networks, each with a reader of captions."""
     networks = config.networks
-    pair = networks.build(Shape(resolution, config.latent_dim + config.text, latents=config.latents))
+    seen = LatentSpace(config.latent_dim + config.text, config.latents)  # by the generator: latents and a text
+    pair = networks.build(Shape(resolution, seen))
     judge = pair.discriminator
     assert isinstance(judge, DcganDiscriminator)
     readers = [TextEncoder(data.classes, config.words, config.text) for _ in range(2)]

@@ -1,30 +1,27 @@
 """Semi-supervised learning with K + 1 classes (Salimans et al. 2016, arXiv 1606.03498, section 5)."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from progan.config import Settings, unless_named
+from progan.config import unless_named
 from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator
 from progan.losses.auxiliary import FeatureMatching, Supervised
 from progan.losses.objective import Objective, Weighted
 from progan.systems.dense import DenseNetworks
 from progan.systems.networks import Networks
-from progan.systems.pair import Shape
+from progan.systems.pair import PairConfig, Shape
 from progan.systems.system import System
-from progan.types import ConfigError, DataSpec, LabelsMissing, LatentSpace
+from progan.types import ConfigError, DataSpec, LabelsMissing
 
 NotNegative = Annotated[float, Field(ge=0)]
 GENERATORS = {"feature_matching": FeatureMatching, "logistic": LogisticGenerator}
 
 
-class SemiSupervisedConfig(Settings):
+class SemiSupervisedConfig(PairConfig):
     """The weights are those that were published for digits."""
 
-    grows: ClassVar[bool] = False
     name: Literal["semi-supervised"] = "semi-supervised"
-    latent_dim: Annotated[int, Field(ge=1)] = 100
-    latents: Literal["normal", "uniform"] = "uniform"
     networks: Annotated[Networks, unless_named("dense")] = DenseNetworks()
     generator_loss: Literal["feature_matching", "logistic"] = "feature_matching"
     supervised_weight: NotNegative = 1.0  # of the cross-entropy on labelled images
@@ -34,9 +31,7 @@ class SemiSupervisedConfig(Settings):
 def build(config: SemiSupervisedConfig, data: DataSpec, resolution: int) -> System:
     """The generator knows no classes. LabelsMissing without labels, ConfigError for several or an unfit size."""
     _require_one_class_an_image(data)
-    pair = config.networks.build(
-        Shape(resolution, config.latent_dim, classes=data.num_classes, from_classes=True, latents=config.latents)
-    )
+    pair = config.networks.build(Shape(resolution, config.latent_space, classes=data.num_classes, from_classes=True))
     # Class K + 1, the generated, has the logit 0: not to be of it has the probability sigmoid(logsumexp), D's score.
     judging = [
         Weighted("supervised", Supervised(), config.supervised_weight),
@@ -50,7 +45,7 @@ def build(config: SemiSupervisedConfig, data: DataSpec, resolution: int) -> Syst
             "generator": Objective([Weighted(config.generator_loss, GENERATORS[config.generator_loss]())]),
         },
         resolution=resolution,
-        latents=LatentSpace(config.latent_dim, config.latents),
+        latents=config.latent_space,
     )
 
 

@@ -1,18 +1,18 @@
 """The first GANs (Goodfellow et al. 2014, arXiv 1406.2661): algorithm 1, on dense or convolutional networks."""
 
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from progan.config import Settings, unless_named
+from progan.config import unless_named
 from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator, MinimaxGenerator
 from progan.losses.objective import Objective, Weighted
 from progan.systems.dense import DenseNetworks
 from progan.systems.networks import Networks
-from progan.systems.pair import Shape
+from progan.systems.pair import PairConfig, Shape
 from progan.systems.system import Role, System
-from progan.types import DataSpec, LatentSpace
+from progan.types import DataSpec
 
 # The generator's term in each form, by its name in the logs.
 FORMS: dict[str, Callable[[], Weighted]] = {
@@ -21,13 +21,11 @@ FORMS: dict[str, Callable[[], Weighted]] = {
 }
 
 
-class VanillaConfig(Settings):
+class VanillaConfig(PairConfig):
     """The defaults are the MNIST variant."""
 
-    grows: ClassVar[bool] = False
     name: Literal["vanilla"] = "vanilla"
-    latent_dim: Annotated[int, Field(ge=1)] = 100
-    latents: Literal["normal", "uniform"] = "normal"  # N(0, 1) or U(-1, 1), each coordinate
+    latents: Literal["normal", "uniform"] = "normal"
     networks: Annotated[Networks, unless_named("dense")] = DenseNetworks()
     loss: Literal["minimax", "non-saturating"] = "non-saturating"  # the generator's
     discriminator_steps: Annotated[int, Field(ge=1)] = 1  # k of algorithm 1, each on a minibatch of its own
@@ -36,7 +34,7 @@ class VanillaConfig(Settings):
 def build(config: VanillaConfig, data: DataSpec, resolution: int) -> System:
     """Labels are not looked at. ConfigError where the networks do not fit the resolution."""
     steps: list[Role] = ["discriminator"] * config.discriminator_steps
-    pair = config.networks.build(Shape(resolution, config.latent_dim))
+    pair = config.networks.build(Shape(resolution, config.latent_space))
     return System(
         **pair._asdict(),
         objectives={
@@ -44,6 +42,6 @@ def build(config: VanillaConfig, data: DataSpec, resolution: int) -> System:
             "generator": Objective([FORMS[config.loss]()]),
         },
         resolution=resolution,
-        latents=LatentSpace(config.latent_dim, config.latents),
+        latents=config.latent_space,
         order=(*steps, "generator"),
     )
