@@ -174,7 +174,7 @@ def _generator(resolution: int) -> ImageDraw:
     config = ProganConfig(maps_base=4096, maps_max=256)
     system = build(config, DataSpec(resolutions_up_to(resolution), 1, (), ""), resolution)
     set_phase(system.generator, Phase(0, resolution, 1.0, BATCH, 0.001))
-    return image_sequence(system.generator.to(DEVICE), SEED, system.latents, system.labels)
+    return image_sequence(system.generator.to(DEVICE), resolution, SEED, system.latents, system.labels)
 
 
 def _noise_weights() -> Weights:

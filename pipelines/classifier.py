@@ -4,7 +4,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pipelines.console import counting, say, stoppable
-from pipelines.measuring import evaluation_device
+from pipelines.device import evaluation_device
 from progan.data.labelled import LabelledImages
 from progan.data.loader import DataConfig, open_set
 from progan.data.manifest import Manifest

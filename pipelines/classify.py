@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from torch import Tensor
 
 from pipelines.console import counting, say
-from pipelines.measuring import evaluation_device
+from pipelines.device import evaluation_device
 from pipelines.snapshots import describe, open_snapshot
 from progan.data.labelled import LabelledImages
 from progan.data.loader import DataConfig, open_set

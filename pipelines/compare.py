@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from pipelines.console import measuring_progress, say
+from pipelines.device import evaluation_device
 from pipelines.launch import make_accelerator, make_world, watched
-from pipelines.measuring import CACHE, evaluation_device, result
+from pipelines.measuring import CACHE, result
 from pipelines.pair import Pair
 from pipelines.sides import Side, is_run, open_side
 from progan.config import validate

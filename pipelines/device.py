@@ -9,6 +9,11 @@ import torch
 OF_GPU = 0.9  # of its memory: the rest is the driver's, and lost between tensors
 
 
+def evaluation_device() -> torch.device:
+    """Where images are generated and measured: of several GPUs that of this process."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def device_model() -> str:
     """Of the GPU, else of the CPU."""
     if torch.cuda.is_available():

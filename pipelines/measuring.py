@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pipelines.console import say
+from pipelines.device import evaluation_device
 from progan.data.loader import Loader
 from progan.data.manifest import Manifest
 from progan.distributed.world import World
@@ -92,7 +91,7 @@ def _measure(evaluator: Evaluator, subject: _Subject, config: Config, progress: 
     """As many sets of generated images as the settings say."""
     system, seeds = subject.system, [EVALUATION_SEED + number for number in range(config.evaluation.seeds)]
     generator = system.generator.to(evaluation_device())
-    draws = [image_sequence(generator, seed, system.latents, system.labels) for seed in seeds]
+    draws = [image_sequence(generator, subject.resolution, seed, system.latents, system.labels) for seed in seeds]
     records = evaluator.measure(draws, subject.resolution, progress)
     facts = {"seeds": seeds, **subject.facts}
     seen = {"images_seen": subject.images_seen}
@@ -117,7 +116,3 @@ def result(record: dict[str, Any]) -> str:
     floor = "" if record["floor"] is None else f"  (real images {number(record['floor'])})"
     reach = "" if record["interval"] is None else f" ± {number(record['interval'][1] - record['value'])}"
     return f"{record['metric']} {number(record['value'])}{reach}{floor}"
-
-
-def evaluation_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

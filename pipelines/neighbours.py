@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from pipelines.console import counting, say
+from pipelines.device import evaluation_device
 from pipelines.evaluate import Changes
-from pipelines.measuring import EVALUATION_SEED, evaluation_device, load_network
+from pipelines.measuring import EVALUATION_SEED, load_network
 from pipelines.snapshots import open_snapshot
 from progan.config import validate
 from progan.data.loader import Loader, open_set
@@ -66,7 +67,10 @@ def _generated(snapshot: Snapshot, count: int, device: torch.device) -> Tensor:
     """Uint8 N3RR."""
     system = snapshot.system
     generator = system.generator.to(device)
-    return image_sequence(generator, EVALUATION_SEED, system.latents, system.labels, "neighbours")(0, count)
+    draw = image_sequence(
+        generator, snapshot.phase.resolution, EVALUATION_SEED, system.latents, system.labels, "neighbours"
+    )
+    return draw(0, count)
 
 
 def _feature_space(config: Config) -> Space:

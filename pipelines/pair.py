@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.console import say
-from pipelines.measuring import EVALUATION_SEED, evaluation_device
+from pipelines.device import evaluation_device
+from pipelines.measuring import EVALUATION_SEED
 from pipelines.sides import Side
 from progan.data.folder_images import Size
 from progan.distributed.world import World

@@ -15,7 +15,8 @@ from rich.table import Table
 
 import progan
 from pipelines.console import measuring_progress, say, stoppable
-from pipelines.measuring import EVALUATION_SEED, evaluation_device
+from pipelines.device import evaluation_device
+from pipelines.measuring import EVALUATION_SEED
 from pipelines.sides import is_run
 from pipelines.snapshots import open_snapshot
 from progan.data.labelled import LabelledImages

@@ -43,7 +43,7 @@ class Recorder:
         rows, columns = grid_shape(system.resolution, listed_count(system.labels))
         latents = draw_latents(seed, "sample-grid", 0, rows * columns, system.latents)
         labels = grid_labels(rows * columns, system.labels, columns)
-        sheet = tile(generate(self.training.average, latents, labels), columns)
+        sheet = tile(generate(self.training.average, latents, labels, phase.resolution), columns)
         save_sheet(sheet, self.directory.sample(self.training.images_seen, phase.resolution))
         return sheet
 
@@ -69,8 +69,7 @@ class Recorder:
         system, seed = self.training.system, self.config.seed
         latents = slerp(draw_latents(seed, "walk-anchors", 0, ANCHORS, system.latents), STEPS)
         labels = grid_labels(STEPS, system.labels, STEPS)
-        # One at a time: ten images of 1024 px would not fit on a device beside the training.
-        sheet = tile(generate(self.training.average, latents, labels, at_once=1), STEPS)
+        sheet = tile(generate(self.training.average, latents, labels, phase.resolution), STEPS)
         path = self.directory.walk(self.training.images_seen, phase.resolution)
         save_sheet(scaled(sheet, min(sheet.shape[1], WIDEST)), path)
 

@@ -6,6 +6,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipelines.console import say
+from pipelines.device import evaluation_device
 from pipelines.snapshots import describe, open_snapshot
 from progan.engine.snapshot import Snapshot
 from progan.files import atomic_path
@@ -20,7 +21,8 @@ def sample(source: Path, out: Path, count: int, columns: int, seed: int, caption
     snapshot = open_snapshot(source)
     system = snapshot.system
     labels = system.labels if caption is None else _asked(caption, snapshot)
-    images = image_sequence(system.generator, seed, system.latents, labels, "samples")(0, count)
+    generator = system.generator.to(evaluation_device())
+    images = image_sequence(generator, snapshot.phase.resolution, seed, system.latents, labels, "samples")(0, count)
     if out.suffix == ".png":
         save_sheet(tile(images, columns), out)
     else:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from pipelines.measuring import EVALUATION_SEED, evaluation_device
+from pipelines.device import evaluation_device
+from pipelines.measuring import EVALUATION_SEED
 from pipelines.snapshots import open_snapshot
 from progan.data.folder_images import FolderImages, Size
 from progan.data.loader import DataConfig, Loader, open_set
@@ -86,7 +87,7 @@ def _generator(source: str) -> Side:
     snapshot = open_snapshot(Path(source))
     system, resolution = snapshot.system, snapshot.phase.resolution
     generator = system.generator.to(evaluation_device())
-    draw = image_sequence(generator, EVALUATION_SEED, system.latents, system.labels)
+    draw = image_sequence(generator, resolution, EVALUATION_SEED, system.latents, system.labels)
     images = Ordered(lambda resolution, start, count: draw(start, count), f"generated {EVALUATION_SEED}")
     return Side(
         name=source,

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from pipelines.console import Count, counting, say
+from pipelines.device import evaluation_device
 from pipelines.snapshots import describe, open_snapshot
+from progan.engine.snapshot import Snapshot
 from progan.sampling.generate import generate
 from progan.sampling.grids import WIDEST, save_sheet, scaled, shown_width, tile
 from progan.sampling.latents import draw_latents, grid_labels, listed_count
 from progan.sampling.video import check_video, write_video
 from progan.sampling.walks import class_labels, collinear, direction, lerp, slerp
-from progan.systems.system import System
 from progan.types import ConfigError, LabelSpace
 
 PICTURE = ".png"
-AT_ONCE = 4  # images generated together: more of 1024 px would take gigabytes
 ENLARGED = 512  # pixels: narrower frames are enlarged up to this width
 PICTURE_STEPS, VIDEO_STEPS = 10, 48  # by default
 
@@ -46,12 +46,12 @@ def walk(source: Path, out: Path, kind: str, steps: int | None, anchors: int, se
     drawn = draw_latents(seed, "walk-anchors", 0, anchors, system.latents)
     latents = WAYS[kind](Walk(kind, drawn, steps, video, system.labels, seed))
     labels = _labels(kind, latents, system.labels)
-    system.generator.to("cuda" if torch.cuda.is_available() else "cpu")
+    system.generator.to(evaluation_device())
     if video:
         with counting("walk", "frames") as show:
-            write_video(_frames(system, latents, labels, show), [1] * latents.shape[1], fps, out)
+            write_video(_frames(snapshot, latents, labels, show), [1] * latents.shape[1], fps, out)
     else:
-        images = generate(system.generator, latents.flatten(0, 1), labels.flatten(0, 1), AT_ONCE)
+        images = generate(system.generator, latents.flatten(0, 1), labels.flatten(0, 1), snapshot.phase.resolution)
         save_sheet(tile(images, latents.shape[1]), out)
     say(f"{kind} walk of {latents.shape[1]} steps through {describe(snapshot)} in {out}")
 
@@ -106,10 +106,10 @@ def _labels(kind: str, latents: Tensor, space: LabelSpace) -> Tensor:
     return grid_labels(rows, space, 1).unsqueeze(1).expand(-1, steps, *[-1] * space.several)
 
 
-def _frames(system: System, latents: Tensor, labels: Tensor, show: Count) -> Iterator[Tensor]:
+def _frames(snapshot: Snapshot, latents: Tensor, labels: Tensor, show: Count) -> Iterator[Tensor]:
     rows, steps, _ = latents.shape
     for step in range(steps):
-        images = generate(system.generator, latents[:, step], labels[:, step], AT_ONCE)
+        images = generate(snapshot.system.generator, latents[:, step], labels[:, step], snapshot.phase.resolution)
         sheet = tile(images, math.ceil(math.sqrt(rows)))
         width = sheet.shape[1]
         yield scaled(sheet, min(max(width, shown_width(width, ENLARGED)), WIDEST))

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterator
 
-from pipelines.device import device_memory, device_name
-from pipelines.measuring import EVALUATION_SEED, evaluation_device, load_network
+from pipelines.device import device_memory, device_name, evaluation_device
+from pipelines.measuring import EVALUATION_SEED, load_network
 from pipelines.planning.figures import Figure, stamp
 from pipelines.planning.subject import Subject
 from progan.engine.timing import time_rounds
@@ -90,7 +90,7 @@ def _evaluation_seconds(subject: Subject, spec: MetricSpec, resolution: int) -> 
     """Of the real images, and of the generated ones."""
     system, device = subject.system(), evaluation_device()
     set_phase(system.generator, Phase(0, resolution, 1.0, 1, 0.0))
-    draw = image_sequence(system.generator.to(device), EVALUATION_SEED, system.latents, system.labels)
+    draw = image_sequence(system.generator.to(device), resolution, EVALUATION_SEED, system.latents, system.labels)
     noise, reals = RandomImages(subject.data), 2 * spec.real_images
     evaluator = Evaluator(
         names=[spec],

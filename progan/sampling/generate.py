@@ -8,7 +8,15 @@ from torch import Tensor, nn
 from progan.sampling.latents import draw_labels, draw_latents
 from progan.types import LabelSpace, LatentSpace
 
-BLOCK = 64  # images that share a counter; any request is cut from whole blocks, so its cutting does not matter
+BLOCK = 64  # images whose latents share a counter
+# Of images that are computed together: four of 1024 px, for which the published networks take 1.2 GB.
+PIXELS_AT_ONCE = 2**22
+
+
+def images_at_once(resolution: int) -> int:
+    """A whole share of a block, so that memory is bounded whatever is asked for."""
+    fitting = max(1, PIXELS_AT_ONCE // resolution**2)
+    return min(BLOCK, 1 << fitting.bit_length() - 1)
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -17,31 +25,43 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def generate(generator: nn.Module, latents: Tensor, labels: Tensor, at_once: int = BLOCK) -> Tensor:
+def generate(generator: nn.Module, latents: Tensor, labels: Tensor, resolution: int) -> Tensor:
     """Images N3RR uint8 on the CPU, of latents and labels on the CPU, computed on the generator's device in fp32.
 
-    at_once: images computed together, which bounds the memory this takes.
+    resolution: that of the images, pixels.
     """
-    device = next(generator.parameters()).device
+    device, at_once = next(generator.parameters()).device, images_at_once(resolution)
     chunks = zip(torch.split(latents, at_once), torch.split(labels, at_once), strict=True)
     return torch.cat([to_uint8(generator(z.to(device), y.to(device))).cpu() for z, y in chunks])
 
 
 def image_sequence(
-    generator: nn.Module, seed: int, latents: LatentSpace, labels: LabelSpace, stream: str = "evaluation"
+    generator: nn.Module,
+    resolution: int,
+    seed: int,
+    latents: LatentSpace,
+    labels: LabelSpace,
+    stream: str = "evaluation",
 ) -> Callable[[int, int], Tensor]:
-    """draw(start, count) -> images number start .. start + count - 1, N3RR uint8, of the sequence of (seed, stream)."""
+    """draw(start, count) -> images number start .. start + count - 1, N3RR uint8, of the sequence of (seed, stream).
 
-    def block(index: int) -> Tensor:
+    Any request is cut from whole parts, each computed together: an image's neighbours in a sum are always the same.
+    """
+    size = images_at_once(resolution)
+
+    def part(index: int) -> Tensor:
+        block, first = divmod(index * size, BLOCK)
+        drawn = slice(first, first + size)
         return generate(
             generator,
-            draw_latents(seed, f"{stream}-latents", index, BLOCK, latents),
-            draw_labels(seed, f"{stream}-labels", index, BLOCK, labels),
+            draw_latents(seed, f"{stream}-latents", block, BLOCK, latents)[drawn],
+            draw_labels(seed, f"{stream}-labels", block, BLOCK, labels)[drawn],
+            resolution,
         )
 
     def draw(start: int, count: int) -> Tensor:
-        first, last = start // BLOCK, (start + count - 1) // BLOCK
-        images = torch.cat([block(index) for index in range(first, last + 1)])
-        return images[start - first * BLOCK :][:count]
+        first, last = start // size, (start + count - 1) // size
+        images = torch.cat([part(index) for index in range(first, last + 1)])
+        return images[start - first * size :][:count]
 
     return draw

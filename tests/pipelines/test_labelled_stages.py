@@ -109,7 +109,7 @@ def test_samples_are_of_the_attributes_that_a_caption_asks_for(
         out = tmp_path / "samples.png"
         assert _progan("sample", run.root, "--out", out, "--count", 8, "--seed", 3, "--caption", caption) == 0
         shown.append(np.asarray(Image.open(out)))
-        images = generate(system.generator, latents, torch.tensor([labels] * 64))[:8]
+        images = generate(system.generator, latents, torch.tensor([labels] * 64), SIDE)[:8]
         assert np.array_equal(shown[-1], tile(images, 8).numpy())
     assert not np.array_equal(*shown)
     capsys.readouterr()

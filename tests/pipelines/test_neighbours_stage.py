@@ -54,7 +54,8 @@ def run(tmp_path: Path) -> RunDirectory:
     training = start(untrained_system(config, DataSpec((4, 8, 16), 1, (), "")), config.optim)
     phase = make_schedule(config)(make_schedule(config).total_images)
     training.average.set_growth(RESOLUTION, 1.0)  # type: ignore[operator]
-    planted = image_sequence(training.average, EVALUATION_SEED, LatentSpace(8), LabelSpace(), "neighbours")(0, COPIES)
+    average, space = training.average, LatentSpace(8)
+    planted = image_sequence(average, RESOLUTION, EVALUATION_SEED, space, LabelSpace(), "neighbours")(0, COPIES)
     manifest = _write_set(tmp_path, planted)
     directory.write_config(config.model_dump(mode="json"))
     save_snapshot(training, config.system, manifest.spec, phase, directory.snapshot(0))

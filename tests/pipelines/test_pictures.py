@@ -80,7 +80,7 @@ def test_a_picture_has_a_row_for_each_pair_of_anchors(snapshots: dict[str, Path]
     assert (cells[0, -1] == cells[1, 0]).all()
     system = load_snapshot(snapshots["plain"]).system
     middle = slerp(draw_latents(2, "walk-anchors", 0, 3, system.latents)[1:], 3)[1:2]
-    expected = generate(system.generator, middle, torch.tensor([-1])).permute(0, 2, 3, 1).numpy().ravel()
+    expected = generate(system.generator, middle, torch.tensor([-1]), 16).permute(0, 2, 3, 1).numpy().ravel()
     assert np.abs(cells[1, 2].astype(int) - expected.astype(int)).max() <= 1
 
 
@@ -103,7 +103,7 @@ def test_a_class_walk_keeps_each_latent_and_changes_the_class(snapshots: dict[st
     system = load_snapshot(snapshots["labelled"]).system
     latent = draw_latents(0, "walk-anchors", 0, 2, system.latents)[:1]
     for label in range(len(CLASSES)):
-        expected = generate(system.generator, latent, torch.tensor([label])).permute(0, 2, 3, 1).numpy().ravel()
+        expected = generate(system.generator, latent, torch.tensor([label]), 16).permute(0, 2, 3, 1).numpy().ravel()
         assert np.abs(cells[0, label].astype(int) - expected.astype(int)).max() <= 1
     assert len({cell.tobytes() for cell in cells.reshape(6, -1)}) == 6
 
@@ -175,7 +175,7 @@ def test_a_snapshot_comes_with_a_strip_that_passes_the_fixed_anchors(tmp_path: P
     recorder.write_state(Phase(0, 16, 1.0, 16, 0.001))
     (cells,) = _cells(RunDirectory(tmp_path).walk(0, 16))
     anchors = draw_latents(recorder.config.seed, "walk-anchors", 0, 4, LatentSpace(8))
-    expected = generate(recorder.training.average, anchors, torch.full((4,), -1)).permute(0, 2, 3, 1).flatten(1)
+    expected = generate(recorder.training.average, anchors, torch.full((4,), -1), 16).permute(0, 2, 3, 1).flatten(1)
     assert len(cells) == 10
     assert np.abs(cells[::3].astype(int) - expected.numpy().astype(int)).max() <= 1
 

@@ -102,7 +102,7 @@ def test_metrics_tell_untrained_from_trained_and_name_their_provenance(run: Path
 def test_a_loaded_generator_makes_the_images_of_the_last_grid(run: Path) -> None:
     generator = progan.load_generator(run / "snapshots" / "000002048.safetensors")
     latents = draw_latents(TINY["seed"], "sample-grid", 0, 128, LatentSpace(generator.latent_dim))
-    images = generate(generator, latents, torch.full((128,), -1))
+    images = generate(generator, latents, torch.full((128,), -1), 16)
     shown = np.asarray(Image.open(run / "samples" / "000002048-0016px.png")).astype(int)
     difference = np.abs(tile(images, 16).numpy() - shown)
     # Training lays its weights out otherwise, so a sum may round to the next byte.

@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor, nn
 
 from progan.networks.progressive import ProgressiveGenerator
+from progan.sampling import generate
 from progan.sampling.captions import captioned
 from progan.sampling.generate import image_sequence, to_uint8
 from progan.sampling.grids import grid_shape, read_sheet, save_sheet, scaled, shown_width, tile
@@ -12,12 +14,34 @@ from progan.sampling.latents import draw_labels, draw_latents, grid_labels
 from progan.types import DataError, LabelSpace, LatentSpace
 
 
-def test_the_nth_image_does_not_depend_on_how_the_sequence_is_cut() -> None:
+@pytest.mark.parametrize("pixels_at_once", [2**22, 512])
+def test_the_nth_image_does_not_depend_on_how_the_sequence_is_cut(
+    pixels_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generate, "PIXELS_AT_ONCE", pixels_at_once)
     torch.manual_seed(0)
-    draw = image_sequence(ProgressiveGenerator(8, 8, base=32, maximum=8), 0, LatentSpace(8), LabelSpace())
+    draw = image_sequence(ProgressiveGenerator(8, 8, base=32, maximum=8), 8, 0, LatentSpace(8), LabelSpace())
     whole = draw(0, 150)
     assert torch.equal(torch.cat([draw(0, 10), draw(10, 100), draw(110, 40)]), whole)
     assert len({image.numpy().tobytes() for image in whole}) == 150
+
+
+def test_few_large_images_are_computed_together_and_none_that_was_not_asked_for() -> None:
+    class Noting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))
+            self.counts: list[int] = []
+
+        def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+            self.counts.append(len(latents))
+            return torch.zeros(len(latents), 3, 1, 1)
+
+    for resolution, computed in [(28, [64]), (256, [64]), (300, [32]), (512, [16]), (1024, [4, 4])]:
+        generator = Noting()
+        draw = image_sequence(generator, resolution, 0, LatentSpace(8), LabelSpace())
+        assert len(draw(0, 7)) == 7
+        assert generator.counts == computed
 
 
 def test_floats_become_the_nearest_byte_and_are_clipped() -> None:
