@@ -16,10 +16,10 @@ from progan.networks.dcgan import DcganDiscriminator
 from progan.networks.initial import draw_truncated_normal
 from progan.networks.text import TextDiscriminator, TextEncoder, TextGenerator
 from progan.systems.convolutional import ConvolutionalNetworks
-from progan.systems.labels import require_labels
+from progan.systems.labels import require_attributes
 from progan.systems.pair import Pair, PairConfig, Shape
 from progan.systems.system import System
-from progan.types import ConfigError, DataSpec, LatentSpace
+from progan.types import DataSpec, LatentSpace
 
 Size = Annotated[int, Field(ge=1)]
 
@@ -42,8 +42,7 @@ class GanClsConfig(PairConfig):
 
 def build(config: GanClsConfig, data: DataSpec, resolution: int) -> System:
     """LabelsMissing for unlabelled data. ConfigError for one class an image, or of an unfit size."""
-    require_labels(data, config.name)
-    _require_attributes(data)
+    require_attributes(data, config.name)
     pair = _reading(config, data, resolution)
     return System(
         **pair._replace(indivisible=True)._asdict(),
@@ -71,9 +70,3 @@ def _reading(config: GanClsConfig, data: DataSpec, resolution: int) -> Pair:
     return pair._replace(
         generator=TextGenerator(pair.generator, readers[0], config.latent_dim), discriminator=discriminator
     )
-
-
-def _require_attributes(data: DataSpec) -> None:
-    if not data.multilabel:
-        rule = "its images have one class each, and captions are made of several attributes"
-        raise ConfigError(f"data.path: {rule}; prepare the set with some: progan prepare --label Smiling,Male")

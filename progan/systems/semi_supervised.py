@@ -9,10 +9,11 @@ from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator
 from progan.losses.auxiliary import FeatureMatching, Supervised
 from progan.losses.objective import Objective, Weighted
 from progan.systems.dense import DenseNetworks
+from progan.systems.labels import require_one_class_an_image
 from progan.systems.networks import Networks
 from progan.systems.pair import PairConfig, Shape
 from progan.systems.system import System
-from progan.types import ConfigError, DataSpec, LabelsMissing
+from progan.types import DataSpec
 
 NotNegative = Annotated[float, Field(ge=0)]
 GENERATORS = {"feature_matching": FeatureMatching, "logistic": LogisticGenerator}
@@ -30,7 +31,7 @@ class SemiSupervisedConfig(PairConfig):
 
 def build(config: SemiSupervisedConfig, data: DataSpec, resolution: int) -> System:
     """The generator knows no classes. LabelsMissing without labels, ConfigError for several or an unfit size."""
-    _require_one_class_an_image(data)
+    require_one_class_an_image(data)
     pair = config.networks.build(Shape(resolution, config.latent_space, classes=data.num_classes, from_classes=True))
     # Class K + 1, the generated, has the logit 0: not to be of it has the probability sigmoid(logsumexp), D's score.
     judging = [
@@ -46,14 +47,4 @@ def build(config: SemiSupervisedConfig, data: DataSpec, resolution: int) -> Syst
         },
         resolution=resolution,
         latents=config.latent_space,
-    )
-
-
-def _require_one_class_an_image(data: DataSpec) -> None:
-    if data.num_classes and not data.multilabel:
-        return
-    held = "have several labels each" if data.multilabel else "have no labels"
-    raise (ConfigError if data.num_classes else LabelsMissing)(
-        f"data.path: its images {held}; semi-supervised learning takes one class an image: prepare the set with one, "
-        "such as --label class"
     )

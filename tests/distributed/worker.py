@@ -151,7 +151,8 @@ def measure(world: World, folder: Path) -> None:
     )
     set_phase(system.generator, Phase(0, 16, 1.0, 16, 0.001))
     found = [
-        evaluator.measure([image_sequence(system.generator, 1, system.latents, system.labels)], 16) for _ in range(2)
+        evaluator.measure([image_sequence(system.generator, 16, 1, system.latents, system.labels)], 16)
+        for _ in range(2)
     ]
     values = [[(record["metric"], record["value"], record["floor"]) for record in records] for records in found]
     if world.is_main:

@@ -118,7 +118,7 @@ def test_it_trains_resumes_bit_for_bit_and_its_snapshot_draws_what_its_average_d
     save_snapshot(undisturbed, setup.config.system, setup.data, phase, tmp_path / "snapshot.safetensors")
     loaded, system = load_snapshot(tmp_path / "snapshot.safetensors").system, undisturbed.system
     drawn, expected_images = (
-        image_sequence(network, 1, system.latents, system.labels)(0, 3)
+        image_sequence(network, phase.resolution, 1, system.latents, system.labels)(0, 3)
         for network in (loaded.generator, undisturbed.average)
     )
     assert torch.equal(drawn, expected_images)
