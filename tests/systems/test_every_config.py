@@ -1,6 +1,7 @@
 """Every system's configs through the one engine: a few rounds, a checkpoint in between, the same weights after it."""
 
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,11 @@ from progan.types import Batch, DataSpec
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CONFIGS = sorted(
-    path
-    for path in (Path(__file__).parents[2] / "configs").glob("*/*.yaml")
-    if path.parent.name != "progan" or "attributes" in path.stem
-)
+ROOT = Path(__file__).parents[2]
+ALL = sorted((ROOT / "configs").rglob("*.yaml"))
+CONFIGS = [
+    path for path in ALL if path.stem != "quickstart" and (path.parent.name != "progan" or "attributes" in path.stem)
+]
 BATCH, ROUNDS = 8, 3
 SCHEDULE_KIMG = BATCH * ROUNDS / 1000
 
@@ -95,6 +96,13 @@ def test_there_are_configs_of_every_system() -> None:
     assert {load(Config, path).system.name for path in CONFIGS} >= {
         *("vanilla", "dcgan", "conditional", "acgan", "gan-cls", "semi-supervised", "progan")
     }
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_its_header_says_command_cost_and_expected_result(path: Path) -> None:
+    header = "".join(takewhile(lambda line: line.startswith("#"), path.open()))
+    assert all(f"\n# {field}:" in header for field in ("Command", "Cost", "Expected")), header
+    assert str(path.relative_to(ROOT)) in header
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
