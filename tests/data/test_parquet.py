@@ -106,6 +106,3 @@ def test_parquet_without_pyarrow_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(DataError, match=r"pip install 'progan\[parquet\]'"):
         open_source(str(path))
-
-
-# dataset.json of StyleGAN's tools

@@ -1,4 +1,4 @@
-"""Sets as they are distributed: PROGAN_REAL_DATA names a folder with an `mnist` folder and zips of images in it."""
+"""Sets as they are distributed, from the folder that PROGAN_REAL_DATA names: those of them that are there."""
 
 import os
 from pathlib import Path
@@ -9,11 +9,10 @@ from source_sets import labels, pixels
 from progan.data.sources import SourceOptions, first_side, open_source
 
 REAL = Path(os.environ.get("PROGAN_REAL_DATA", "nowhere"))
-ZIPS = sorted(REAL.glob("*.zip"))
 
 
-@pytest.mark.skipif(not (REAL / "mnist").is_dir(), reason="PROGAN_REAL_DATA names no folder with mnist")
-def test_mnist_is_read() -> None:
+@pytest.mark.skipif(not (REAL / "mnist").is_dir(), reason="PROGAN_REAL_DATA has no mnist")
+def test_the_real_mnist_is_read() -> None:
     source = open_source(str(REAL / "mnist"), SourceOptions(label="class"))
     assert (len(source.entries), source.classes) == (70000, tuple("0123456789"))
     assert labels(source)[:5] == [5, 0, 4, 1, 9]
@@ -21,10 +20,17 @@ def test_mnist_is_read() -> None:
     assert len(open_source(str(REAL / "mnist"), SourceOptions(partition="test")).entries) == 10000
 
 
-@pytest.mark.skipif(not ZIPS, reason="PROGAN_REAL_DATA names no folder with zips")
-def test_zips_of_images_are_read() -> None:
-    for path in ZIPS:
-        source = open_source(str(path))
-        first, last = (pixels(source, number) for number in (0, -1))
-        assert min(first.shape[:2]) == first_side(source), path.name
-        assert first.shape[2] == last.shape[2] == 3, path.name
+@pytest.mark.skipif(not (REAL / "cifar10_jpeg.zip").is_file(), reason="PROGAN_REAL_DATA has no cifar10_jpeg.zip")
+def test_cifar_as_image_folders_is_read() -> None:
+    source = open_source(str(REAL / "cifar10_jpeg.zip"), SourceOptions(label="folder"))
+    assert (len(source.entries), len(source.classes), source.classes[0]) == (8000, 10, "airplane")
+    assert pixels(source, 7999).shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize(("name", "count", "side"), [("celeba_mid.zip", 710, 150), ("celebahq_1024.zip", 28, 1024)])
+def test_real_zips_of_faces_are_read(name: str, count: int, side: int) -> None:
+    if not (REAL / name).is_file():
+        pytest.skip(f"PROGAN_REAL_DATA has no {name}")
+    source = open_source(str(REAL / name))
+    assert len(source.entries) == count
+    assert first_side(source) >= side

@@ -100,7 +100,7 @@ def test_there_are_configs_of_every_system() -> None:
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_its_header_says_command_cost_and_expected_result(path: Path) -> None:
-    header = "".join(takewhile(lambda line: line.startswith("#"), path.open()))
+    header = "".join(takewhile(lambda line: line.startswith("#"), path.read_text().splitlines(keepends=True)))
     assert all(f"\n# {field}:" in header for field in ("Command", "Cost", "Expected")), header
     assert str(path.relative_to(ROOT)) in header
 
