@@ -33,6 +33,7 @@ from progan.types import DataSpec
 
 BATCHES = {4: 16, 8: 16, 16: 16, 32: 8, 64: 8, 128: 4, 256: 2, 512: 2, 1024: 1}
 PLAIN = ("plain", "plain-r1")  # WGAN-GP, as the public trainers have it; logistic loss with lazy R1
+COMPILED = "-compiled"  # the end of a contender's name
 COLUMNS = [
     "px",
     "batch",
@@ -59,11 +60,11 @@ class Contender(NamedTuple):
 
     @property
     def dtype(self) -> torch.dtype:
-        return HALVES.get(self.name, torch.float32)
+        return HALVES.get(self.name.removesuffix(COMPILED), torch.float32)
 
 
 def contender(name: str, resolution: int, batch: int, arguments: argparse.Namespace) -> Contender:
-    """name: one of PLAIN or a precision."""
+    """name: one of PLAIN, or a precision with or without COMPILED."""
     if name in PLAIN:
         lazy = arguments.every if name == "plain-r1" else None
         make: Callable[[], Rounds] = lambda: PlainRounds(  # noqa: E731
@@ -79,7 +80,7 @@ def contender(name: str, resolution: int, batch: int, arguments: argparse.Namesp
     def system() -> System:
         return build(config, data, resolution)
 
-    optim = OptimConfig(precision=name, compile=arguments.compile and DEVICE.type == "cuda")
+    optim = OptimConfig.model_validate({"precision": name.removesuffix(COMPILED), "compile": name.endswith(COMPILED)})
     played = system()
     if not arguments.contiguous:
         place(played, DEVICE)
@@ -143,10 +144,8 @@ def main() -> None:
     parser.add_argument("--maps", type=int, nargs=2, default=[8192, 512], metavar=("BASE", "MOST"))
     parser.add_argument("--loss", choices=["logistic-r1", "wgan-gp"], default="wgan-gp", help="progan's")
     parser.add_argument("--every", type=int, default=16, help="rounds between R1 penalties")
-    parser.add_argument(
-        "--contenders", nargs="+", default=["plain", "fp32"], help=f"{', '.join(PLAIN)}, fp32, tf32, bf16, fp16"
-    )
-    parser.add_argument("--compile", action="store_true", help="the generator, on a GPU")
+    precisions = "fp32, tf32, bf16 or fp16, with -compiled behind it or not"
+    parser.add_argument("--contenders", nargs="+", default=["plain", "fp32"], help=f"{', '.join(PLAIN)}, {precisions}")
     parser.add_argument("--contiguous", action="store_true", help="on a CPU: not with the channels innermost")
     parser.add_argument("--turns", type=int, default=5)
     arguments = parser.parse_args()

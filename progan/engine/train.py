@@ -74,7 +74,8 @@ def start(system: System, optim: OptimConfig) -> Training:
     players = {name: Player(name, networks[name], system.objectives[name], optim) for name in networks}
     average = averaged_copy(system.generator)
     if optim.compile:
-        compile_network(system.generator)
+        for network in networks.values():
+            compile_network(network)
     return Training(system, players, average)
 
 

@@ -9,14 +9,15 @@ from progan.losses.objective import Round, Term
 def score_gradient(game: Round, images: Tensor, labels: Tensor) -> Tensor:
     """d score / d image of each sample, N3HW fp32, differentiable again with respect to D's parameters.
 
-    Taken with torch.func.grad, which torch.compile can trace. Under fp16 the score is scaled before and the gradient
-    unscaled after, in fp32, since small gradients would vanish.
+    Compiled layers have no second derivative, so D is left uncompiled here. Under fp16 the score is scaled before and
+    the gradient unscaled after, in fp32, since small gradients would vanish.
     """
 
     def total(x: Tensor) -> Tensor:
         return game.discriminator(x, labels).score.float().sum() * game.score_scale
 
-    gradient: Tensor = torch.func.grad(total)(images.float())
+    with torch.compiler.set_stance("force_eager"):
+        gradient: Tensor = torch.func.grad(total)(images.float())
     return gradient.float() / game.score_scale
 
 
