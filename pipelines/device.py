@@ -2,6 +2,8 @@
 
 import os
 import platform
+import resource
+import sys
 from pathlib import Path
 
 import torch
@@ -34,8 +36,29 @@ def device_memory() -> int:
     """Bytes that a process can have there, if it is the only one."""
     if torch.cuda.is_available():
         return int(torch.cuda.get_device_properties(0).total_memory * OF_GPU)
+    return _linux("meminfo", "MemAvailable") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def peak_memory() -> int:
+    """The most bytes so far: of tensors on the GPU where one is used, else of the process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return _linux("self/status", "VmHWM") or _largest()  # a child of a large process begins with that one's largest
+
+
+def main_memory() -> int:
+    """Bytes of main memory that this process takes."""
+    return _linux("self/status", "VmRSS") or _largest()
+
+
+def _largest() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _linux(table: str, row: str) -> int | None:
+    """Bytes, from a table of /proc; None on other systems."""
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+        lines = Path("/proc", table).read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{row}:"))
     except (OSError, StopIteration):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return None

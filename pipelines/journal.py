@@ -1,15 +1,13 @@
 """The record of a training: stats.jsonl, TensorBoard, the progress line."""
 
 import math
-import resource
-import sys
 from typing import Any
 
-import torch
 from accelerate import Accelerator
 from torch import Tensor
 
 from pipelines.console import TrainingProgress
+from pipelines.device import peak_memory
 from progan.engine.train import Tick
 from progan.rundir import RunDirectory
 from progan.schedule import Schedule, Stage
@@ -69,7 +67,7 @@ class Journal:
             "seconds": tick.seconds,
             "maintenance_seconds": tick.maintenance_seconds,
             "elapsed_seconds": self._elapsed,
-            "memory_mb": peak_memory_mb(),
+            "memory_mb": peak_memory() / 2**20,
             "losses": tick.losses,
         }
 
@@ -83,11 +81,3 @@ class Journal:
         """Images/s of a stage at its resolution, measured or guessed from the resolution trained now."""
         slower: float = SLOWER_PER_DOUBLING ** math.log2(stage.resolution / resolution)
         return self._rates.get(stage.resolution, self._rates[resolution] / slower)
-
-
-def peak_memory_mb() -> float:
-    """Largest memory so far in MiB: the GPU's where one is used, else the process's."""
-    if torch.cuda.is_available():
-        return float(torch.cuda.max_memory_allocated() / 2**20)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak / (2**20 if sys.platform == "darwin" else 2**10))

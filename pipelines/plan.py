@@ -1,23 +1,21 @@
 """Plan: time, memory and disk of a training, before it is begun."""
 
-import resource
 import shutil
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
-import pipelines.train  # noqa: F401 - so that this process holds what a training one does before any network
 from pipelines.console import duration, measuring_progress, say
-from pipelines.device import device_memory, device_name
+from pipelines.device import device_name
 from pipelines.launch import check_fit, check_precision
 from pipelines.overview import planned_data
 from pipelines.planning.estimate import ResolutionPlan, Sizes, plan_resolution, sizes, sum_known
 from pipelines.planning.figures import Figure, store, stored
 from pipelines.planning.measure import measure_metrics, measure_rounds
+from pipelines.planning.memory import Memory, memory_at_hand
 from pipelines.planning.subject import Subject
 from progan.config import load
 from progan.data.loader import open_set
@@ -42,23 +40,27 @@ def plan(
     ones. patience: of a round that takes longer, in seconds, none is measured. device: of the stored figures; None: the
     one at hand.
     """
-    base = _memory_of_this_process()
+    memory = _memory(device)
     subject = _subject(load(Config, path, overrides), processes)
     figures = _figures(subject, seconds, patience, device)
-    memory = device_memory() if device is None else max((figure.memory for figure in figures), default=0)
-    of_gpu = torch.cuda.is_available() or device is not None
-    room = memory if of_gpu else memory - base
     stages = [list(group) for _, group in groupby(subject.schedule.stages, lambda stage: stage.resolution)]
     plans = []
     with measuring_progress() as show:
         for done, of_one in enumerate(stages):
             show("counting rounds", done, len(stages))
-            plans.append(plan_resolution(subject, of_one, figures, room or 2**62))
-    _print_table(subject, plans, 0 if of_gpu else base)
+            plans.append(plan_resolution(subject, of_one, figures, memory))
+    _print_table(subject, plans)
     written = sizes(subject)
     _print_disk(subject.config, written)
-    for line in _warnings(plans, room, written.total):
+    for line in _warnings(plans, memory.room, written.total):
         say(f"warning: {line}")
+
+
+def _memory(device: str | None) -> Memory:
+    """device: of the stored figures."""
+    if device is not None:
+        return Memory(max((figure.memory for figure in stored() if figure.device == device), default=0) or 2**62)
+    return memory_at_hand()
 
 
 def _subject(config: Config, processes: int) -> Subject:
@@ -90,7 +92,7 @@ def _known(device: str) -> list[Figure]:
     return found
 
 
-def _print_table(subject: Subject, plans: Sequence[ResolutionPlan], base: int) -> None:
+def _print_table(subject: Subject, plans: Sequence[ResolutionPlan]) -> None:
     several = subject.processes > 1
     table = Table("px", "kimg", "batch", "images/s", "training", "evaluation", "memory" + " a process" * several)
     for one in plans:
@@ -102,16 +104,16 @@ def _print_table(subject: Subject, plans: Sequence[ResolutionPlan], base: int) -
             rate,
             _time(one.seconds),
             f"{one.evaluations} x, {_time(one.evaluation_seconds)}" if one.evaluations else "-",
-            _bytes(one.peak_bytes + base),
+            _bytes(one.memory_bytes),
         )
     total, evaluation = (sum_known([getattr(one, name) for one in plans]) for name in ("seconds", "evaluation_seconds"))
     kimg = f"{subject.schedule.total_images / 1000:g}"
     table.add_section()
-    table.add_row("all", kimg, "", "", _time(total), _time(evaluation), _bytes(max(p.peak_bytes for p in plans) + base))
+    table.add_row("all", kimg, "", "", _time(total), _time(evaluation), _bytes(max(p.memory_bytes for p in plans)))
     Console(width=100).print(table)
     kept = max(plans, key=lambda one: one.evaluation_bytes)
     if kept.evaluation_bytes:
-        say(f"evaluation: keeps about {_bytes(kept.evaluation_bytes)} more in main memory at {kept.resolution} px")
+        say(f"evaluation: takes about {_bytes(kept.evaluation_bytes)} more in main memory at {kept.resolution} px")
     if any(one.guessed for one in plans):
         say("~: scaled by FLOPs from the nearest resolution with figures")
     if several:
@@ -142,17 +144,10 @@ def _warnings(plans: Sequence[ResolutionPlan], room: int, needed: int) -> list[s
 
 
 def _does_not_fit(one: ResolutionPlan, room: int) -> str:
-    problem = f"{one.resolution} px: the tensors of a process take {_bytes(one.peak_bytes)} of {_bytes(room)}"
+    problem = f"{one.resolution} px: a process takes {_bytes(one.memory_bytes)} of {_bytes(room)}"
     if one.fits:
         return f"{problem}; set optim.max_images_per_process.{one.resolution}={one.fits}"
     return f"{problem}; launch more processes, lower schedule.batch, or set optim.precision=bf16"
-
-
-def _memory_of_this_process() -> int:
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-    except OSError:  # not Linux
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _time(seconds: float | None) -> str:

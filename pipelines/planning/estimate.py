@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
 from pipelines.planning.figures import Figure, nearest
+from pipelines.planning.memory import Memory
 from pipelines.planning.subject import Subject
 from progan.engine.optimizers import moments
 from progan.engine.tally import Tally
-from progan.metrics import MetricSpec, kept_bytes, parse
+from progan.metrics import MetricSpec, needed_bytes, parse
 from progan.schedule import Stage, passes
 
 
@@ -23,11 +24,11 @@ class ResolutionPlan:
     images: int
     seconds: float | None  # of training; None: there are no figures of the device
     guessed: bool  # from figures of another resolution
-    peak_bytes: int  # of the tensors of a process
+    memory_bytes: int  # of a process
     fits: int | None  # images that a process's memory holds at once, 0: none; None where its whole share fits
     evaluations: int
     evaluation_seconds: float | None  # of all of them
-    evaluation_bytes: int  # that the main process keeps beside the training while it measures
+    evaluation_bytes: int  # that the main process needs beside the training while it measures
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,12 @@ class Sizes:
 
 
 def plan_resolution(
-    subject: Subject, stages: Sequence[Stage], figures: Sequence[Figure], memory: int
+    subject: Subject, stages: Sequence[Stage], figures: Sequence[Figure], memory: Memory
 ) -> ResolutionPlan:
-    """`stages`: those of one resolution. figures: of one device. memory: bytes a process can have."""
+    """`stages`: those of one resolution. figures: of one device."""
     resolution = stages[0].resolution
     largest = max(stages, key=lambda stage: subject.tally(stage).peak_bytes)
+    held = subject.config.data.held_bytes(subject.data.count, resolution)
     used = [_round_figure(subject, stage, figures) for stage in stages]
     seconds = [_stage_seconds(subject, stage, figure) for stage, figure in zip(stages, used, strict=True)]
     evaluations = _evaluations(subject, stages)
@@ -59,11 +61,11 @@ def plan_resolution(
         images=stages[-1].end - stages[0].start,
         seconds=sum_known(seconds),
         guessed=any(figure is not None and figure.resolution != resolution for figure in used),
-        peak_bytes=subject.tally(largest).peak_bytes,
-        fits=_fitting(subject, largest, subject.tally(largest), memory),
+        memory_bytes=memory.needed(subject.tally(largest), held),
+        fits=_fitting(subject, largest, memory, held),
         evaluations=evaluations,
         evaluation_seconds=_evaluation_seconds(subject, resolution, evaluations, figures),
-        evaluation_bytes=kept_bytes(_specs(subject, resolution), resolution) if evaluations else 0,
+        evaluation_bytes=needed_bytes(_specs(subject, resolution), resolution) if evaluations else 0,
     )
 
 
@@ -80,20 +82,26 @@ def _stage_seconds(subject: Subject, stage: Stage, figure: Figure | None) -> flo
     return rounds * figure.seconds * subject.tally(stage).flops / figure.flops
 
 
-def _fitting(subject: Subject, stage: Stage, counted: Tally, memory: int) -> int | None:
+def _fitting(subject: Subject, stage: Stage, memory: Memory, held: int) -> int | None:
     """The most that fit, counted: a straight line from what stays between rounds to the peak says only where to begin.
 
-    counted: of the whole share. 0: none, or the share cannot be cut.
+    held: bytes of images in main memory. 0: none, or the share cannot be cut.
     """
-    if counted.peak_bytes <= memory:
+
+    def fits(counted: Tally) -> bool:
+        return memory.needed(counted, held) <= memory.room
+
+    counted = subject.tally(stage)
+    if fits(counted):
         return None
     if subject.example.indivisible:
         return 0
     share, group = subject.share(stage), subject.example.group
     share = subject.config.optim.part_size(stage.resolution, share, group)
-    room = (memory - counted.state_bytes) / max(1.0, (counted.peak_bytes - counted.state_bytes) / share)
-    sizes = [size for size in range(group, share, group) if share % size == 0 and size <= room]
-    return next((size for size in reversed(sizes) if subject.tally(stage, size).peak_bytes <= memory), 0)
+    room = memory.room - memory.needed(replace(counted, peak_bytes=counted.state_bytes), held)
+    most = room / max(1.0, (counted.peak_bytes - counted.state_bytes) / share)
+    sizes = [size for size in range(group, share, group) if share % size == 0 and size <= most]
+    return next((size for size in reversed(sizes) if fits(subject.tally(stage, size))), 0)
 
 
 def _evaluations(subject: Subject, stages: Sequence[Stage]) -> int:

@@ -43,9 +43,10 @@ class DataConfig(Settings):
     stream: bool = False  # read a remote set through memory alone: for one larger than the cache can be
     lanes: Annotated[int, Field(ge=1)] = 8  # of a stream: shards read side by side; divides every batch
 
-    @property
-    def resident_bytes(self) -> int:
-        return round(self.resident_gb * 2**30)
+    def held_bytes(self, count: int, resolution: int) -> int:
+        """Of the pixels of so many images, which are held in memory; 0: they are not."""
+        size = count * 3 * resolution**2
+        return 0 if self.stream or size > round(self.resident_gb * 2**30) else size
 
     @property
     def cache_bytes(self) -> int:
@@ -260,7 +261,7 @@ class Loader:
 
     def _new_source(self, resolution: int) -> Reader | Resident:
         count = self._manifest.count
-        if count * 3 * resolution**2 > self._config.resident_bytes:
+        if not self._config.held_bytes(count, resolution):
             return Reader(self._manifest, resolution, self._threads, self._pin)
         fingerprint = self._manifest.contents.fingerprint if self._shared else None
         return Resident(Reader(self._manifest, resolution, self._threads), count, self._pin, fingerprint)

@@ -46,6 +46,7 @@ class Metric:
     minimum_resolution: int  # pixels; below it the metric is not defined
     example: str  # the name of the published protocol
     kept_bytes: int = 0  # for each image, in the memory of the main process while it is measured; 0: hardly any
+    working_bytes: int = 0  # more while two sets are compared
     by_level: bool = False  # as many for each halving of the image down to 16 px
     least: int = 2  # of what it counts, on either side: of fewer there is no value
     equal_counts: bool = False  # whether it compares as many generated as real images only
@@ -78,6 +79,7 @@ METRICS = {
         minimum_resolution=16,
         example="swd16k",
         kept_bytes=128 * 147 * 4,  # descriptors
+        working_bytes=2**28,
         by_level=True,
         equal_counts=True,
     ),
@@ -229,6 +231,8 @@ METRICS = {
         needs_network=False,
         minimum_resolution=4,
         example="parzen10k",
+        kept_bytes=19_000,  # thumbnails, and what they are compared by in double precision
+        working_bytes=2**28,
         least=20,
     ),
 }
@@ -267,13 +271,13 @@ class MetricSpec:
         return self.real_images * (2 if self.row.needs_real else 1)
 
 
-def kept_bytes(specs: Sequence[MetricSpec], resolution: int) -> int:
-    """In the memory of the main process while these are measured: of two sets of images at a time."""
+def needed_bytes(specs: Sequence[MetricSpec], resolution: int) -> int:
+    """In the memory of the main process while these are measured: two sets of images are kept at a time."""
     levels = max(1, (resolution // 16).bit_length())
     rows = [(spec.row.kept_bytes * (levels if spec.row.by_level else 1) * spec.images, spec) for spec in specs]
     apart = sum(size for size, spec in rows if not spec.row.needs_network)
     shared = max((size for size, spec in rows if spec.row.needs_network), default=0)  # they look at the same features
-    return 2 * (apart + shared)
+    return 2 * (apart + shared) + max((spec.row.working_bytes for spec in specs), default=0)
 
 
 class EvaluationConfig(Settings):

@@ -77,8 +77,8 @@ def is_grey(images: Tensor) -> bool:
 
 def _values(images: Tensor, grey: bool) -> Tensor:
     """N3P in [-1, 1] -> ND in [0, 1], float64: D = P of grey images, 3P of others."""
-    values = images.double().add(1).div(2)
-    return values.mean(dim=1) if grey else values.flatten(1)
+    values = images.mean(dim=1, dtype=torch.float64) if grey else images.double().flatten(1)
+    return values.add(1).div_(2)
 
 
 def log_likelihoods(points: Tensor, windows: Tensor, sigmas: Sequence[float]) -> Tensor:
@@ -87,10 +87,11 @@ def log_likelihoods(points: Tensor, windows: Tensor, sigmas: Sequence[float]) ->
     Made a few points at a time.
     """
     centre = windows.mean(dim=0)
+    centred = windows - centre
     at_once = max(1, _DISTANCES_AT_ONCE // len(windows))
     blocks = [
-        _of_distances(squared_distances(some, windows - centre), sigmas, points.shape[1])
-        for some in torch.split(points - centre, at_once)
+        _of_distances(squared_distances(some - centre, centred), sigmas, points.shape[1])
+        for some in torch.split(points, at_once)
     ]
     return torch.cat(blocks, dim=1)
 

@@ -1,19 +1,26 @@
 """Plans against what trainings really write and take."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from pipelines import plan as plan_module
 from pipelines.__main__ import main
-from pipelines.planning import figures
+from pipelines.planning import figures, memory
 from pipelines.planning.estimate import plan_resolution, sizes
 from pipelines.planning.figures import Figure, nearest
+from pipelines.planning.memory import KEPT_WHEN_FREED, Memory
 from pipelines.planning.subject import Subject
 from progan.config import load
+from progan.engine.tally import Tally
+from progan.files import read_jsonl
 from progan.rundir import RunDirectory
 from progan.settings import Config, make_schedule
 from progan.types import DataSpec
@@ -104,13 +111,42 @@ def test_files_are_as_large_and_as_many_as_planned(config: Path, progan: Callabl
     assert "shards:" in output
 
 
+def test_a_training_on_a_cpu_takes_as_much_memory_as_planned(
+    config: Path, progan: Callable[..., tuple[int, str]]
+) -> None:
+    set_, run = config.parent / "set", config.parent / "run"
+    assert progan("prepare", "synthetic", "--out", set_, "--resolution", 16, "--limit", 64, "--workers", 1)[0] == 0
+
+    def alone(*command: str | Path) -> str:
+        """The output of a process that holds nothing else."""
+        whole = [sys.executable, "-m", "pipelines", *map(str, command), "evaluation.metrics=[]"]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        return subprocess.run(whole, check=True, capture_output=True, text=True, env=environment).stdout
+
+    alone("train", config, "--run", run)
+    seen = max(record["memory_mb"] for record in read_jsonl(RunDirectory(run).stats)) * 2**20
+    row = next(line for line in alone("plan", config).splitlines() if line.startswith("│ all"))
+    planned, unit = row.strip("│ ").split()[-2:]
+    assert unit == "MB"
+    assert float(planned) * 1e6 == pytest.approx(seen, rel=0.15)
+
+
+def test_main_memory_holds_libraries_images_and_freed_blocks_too() -> None:
+    large = Tally(0, 0, peak_bytes=10**10, state_bytes=10**9)
+    small = Tally(0, 0, peak_bytes=3 * 10**6, state_bytes=2 * 10**6)
+    assert Memory(2**40).needed(large, images=7) == large.peak_bytes
+    on_cpu = Memory(2**40, base=5, is_main=True)
+    assert on_cpu.needed(large, images=7) == 5 + 7 + large.peak_bytes + KEPT_WHEN_FREED
+    assert on_cpu.needed(small, images=7) == 5 + 7 + small.peak_bytes + 10**6
+
+
 def test_what_does_not_fit_is_told_with_a_setting_that_does(
     config: Path, progan: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject = _subject(config)
     room = 2**20
-    monkeypatch.setattr(plan_module, "device_memory", lambda: room)
-    monkeypatch.setattr(plan_module.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(memory, "device_memory", lambda: room)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(plan_module, "device_name", lambda: "a small one")
     counted = subject.tally(subject.schedule.stages[-1])
     assert counted.state_bytes < room < counted.peak_bytes
@@ -141,7 +177,7 @@ def test_times_are_rounds_times_figures_scaled_by_flops(config: Path) -> None:
     figure = Figure("round", "x", 16, 3.0, precision="fp32", flops=2 * counted.flops, operations=counted.operations)
     metric = Figure("energy", "x", 16, 0.01, fixed_seconds=2.0, real_seconds=0.001)
     other = Figure("swd", "x", 16, 0.0)
-    planned = plan_resolution(subject, [stage], [figure, metric, other], 2**60)
+    planned = plan_resolution(subject, [stage], [figure, metric, other], Memory(2**60))
     assert planned.seconds == pytest.approx(4 * 1.5)  # 64 images
     assert planned.evaluations == 2  # at 320 images, and of the untrained generator
     assert planned.evaluation_seconds == pytest.approx(2 * (2 + 10) + 2000 * 0.001)
