@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
+from pipelines.device import evaluation_device
 from progan.engine.timing import elapsed
 from progan.nn.folding import folded
 from progan.schedule import Phase
@@ -27,7 +28,7 @@ from progan.types import DataSpec
 
 CONTENDERS = ("trained", "folded", "trained-bf16", "folded-bf16", "folded-compiled", "folded-bf16-compiled")
 BATCHES = {4: 256, 32: 32, 128: 8, 256: 4, 1024: 1}
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+DEVICE = evaluation_device()
 
 
 class Contender(NamedTuple):

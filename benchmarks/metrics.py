@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipelines.device import evaluation_device
 from progan.metrics import MetricSpec
 from progan.metrics.evaluator import Evaluator
 from progan.metrics.features import FeatureNetwork, inception, torch_fidelity
@@ -35,7 +36,7 @@ from progan.systems.system import set_phase
 from progan.types import DataSpec, resolutions_up_to
 
 Images = NDArray[np.float64]  # 3HW
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+DEVICE = evaluation_device()
 BATCH = 64
 SEED = 1
 

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.nn import functional as F
 
+from pipelines.device import evaluation_device
 from progan.engine.play import HALVES, OptimConfig
 from progan.engine.tally import Tally, tally, tally_rounds
 from progan.engine.timing import elapsed
@@ -47,7 +48,7 @@ COLUMNS = [
     "peak GB",
     "ratio",
 ]
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+DEVICE = evaluation_device()
 
 
 class Contender(NamedTuple):
