@@ -43,7 +43,7 @@ def peak_memory() -> int:
     """The most bytes so far: of tensors on the GPU where one is used, else of the process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    return _linux("self/status", "VmHWM") or _largest()  # a child of a large process begins with that one's largest
+    return _linux("self/status", "VmHWM") or _largest()
 
 
 def main_memory() -> int:
@@ -52,6 +52,7 @@ def main_memory() -> int:
 
 
 def _largest() -> int:
+    """Bytes this process ever took. On Linux a child begins with what its parent took."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 

@@ -57,10 +57,10 @@ def plan(
 
 
 def _memory(device: str | None) -> Memory:
-    """device: of the stored figures."""
-    if device is not None:
-        return Memory(max((figure.memory for figure in stored() if figure.device == device), default=0) or 2**62)
-    return memory_at_hand()
+    """device: of the stored figures; None: the one at hand."""
+    if device is None or device == device_name():
+        return memory_at_hand()
+    return Memory(max((figure.memory for figure in stored() if figure.device == device), default=0) or 2**62)
 
 
 def _subject(config: Config, processes: int) -> Subject:

@@ -38,8 +38,8 @@ class OptimConfig(Settings):
     ema_ramp_up: Annotated[float, Field(gt=0)] | None = None  # half-life at most this share of images seen
     # Of the networks' forward and backward; weights, norms and penalties stay fp32. tf32: fp32 with rounded products.
     precision: Precision = "fp32"
-    # The networks' passes by torch.compile, but for gradient penalties, which compiled ones have no second derivative
-    # for: for each resolution a minute or more once. For GPUs; on a CPU nothing is gained.
+    # The networks' passes by torch.compile, except in gradient penalties: compiled layers have no second derivative.
+    # It takes a minute or more for each resolution, once. For GPUs; on a CPU nothing is gained.
     compile: bool = False
     # By resolution: a process's share of a batch is played in parts of at most so many images; none: in one. Not with
     # layers or terms that look at a whole batch, but for the groups of the minibatch statistic, which stay together.
