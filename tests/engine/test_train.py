@@ -62,7 +62,7 @@ def test_a_compiled_network_is_trained_to_the_same_weights(
     compiled = chosen.fresh()
     compile_network(compiled.system.networks[role], backend="aot_eager")
     _run(chosen, reals, compiled)
-    assert 0 < torch._dynamo.utils.counters["stats"]["unique_graphs"] < 40
+    assert 0 < torch._dynamo.utils.counters["stats"]["unique_graphs"] < 20
     for name, tensor in _weights(_run(chosen, reals)).items():
         torch.testing.assert_close(_weights(compiled)[name], tensor, rtol=1e-4, atol=1e-5)
 

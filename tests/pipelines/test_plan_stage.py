@@ -32,8 +32,6 @@ TREE: dict[str, Any] = {
     "evaluation": {"metrics": ["energy1k", "swd1k"], "every_kimg": 0.2, "in_training": False},
 }
 
-ONE_STAGE = "schedule.start_resolution=16"  # counting a round takes a second
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -84,13 +82,13 @@ def test_without_figures_it_tells_memory_and_disk_and_how_to_get_times(
 def test_measured_figures_are_kept_and_give_the_same_times_later(
     config: Path, progan: Callable[..., tuple[int, str]], own: Path
 ) -> None:
-    code, measured = progan("plan", config, ONE_STAGE, "--measure", "--seconds", 0.05)
+    code, measured = progan("plan", config, "--measure", "--seconds", 0.05)
     assert code == 0
     assert own.exists()
     assert "?" not in measured
-    code, output = progan("plan", config, ONE_STAGE)
+    code, output = progan("plan", config)
     assert _times(output) == _times(measured)
-    code, output = progan("plan", config, ONE_STAGE, "--device", figures.stored()[0].device)
+    code, output = progan("plan", config, "--device", figures.stored()[0].device)
     assert _times(output) == _times(measured)
 
 
@@ -121,7 +119,8 @@ def test_a_training_on_a_cpu_takes_as_much_memory_as_planned(
 
     def alone(*command: str | Path) -> str:
         """The output of a process that holds nothing else."""
-        whole = [sys.executable, "-m", "pipelines", *map(str, command), ONE_STAGE, "evaluation.metrics=[]"]
+        settings = ["schedule.start_resolution=16", "evaluation.metrics=[]"]  # one stage: counting it takes a second
+        whole = [sys.executable, "-m", "pipelines", *map(str, command), *settings]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         return subprocess.run(whole, check=True, capture_output=True, text=True, env=environment).stdout
 
@@ -145,16 +144,16 @@ def test_main_memory_holds_libraries_images_and_freed_blocks_too() -> None:
 def test_what_does_not_fit_is_told_with_a_setting_that_does(
     config: Path, progan: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subject = _subject(config, ONE_STAGE)
+    subject = _subject(config)
     room = 2**20
     monkeypatch.setattr(memory, "device_memory", lambda: room)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(plan_module, "device_name", lambda: "a small one")
     counted = subject.tally(subject.schedule.stages[-1])
     assert counted.state_bytes < room < counted.peak_bytes
-    output = progan("plan", config, ONE_STAGE)[1]
+    output = progan("plan", config)[1]
     setting = next(word for word in output.split() if word.startswith("optim.max_images_per_process.16="))
-    output = progan("plan", config, ONE_STAGE, setting)[1]
+    output = progan("plan", config, setting, "optim.max_images_per_process.8=4")[1]
     assert "max_images_per_process" not in output
 
 
