@@ -50,10 +50,11 @@ def test_resuming_in_mid_fade_equals_the_undisturbed_run_bit_for_bit(
     assert _equal(_weights(_run(chosen, reals, second)), _weights(undisturbed))
 
 
-@pytest.mark.parametrize(("role", "loss"), [("generator", "wgan-gp"), ("discriminator", "logistic-r1")])
+@pytest.mark.parametrize("loss", ["wgan-gp", "logistic-r1"])
+@pytest.mark.parametrize("role", ["generator", "discriminator"])
 @torch._dynamo.config.patch(recompile_limit=0)
 def test_a_compiled_network_is_trained_to_the_same_weights(
-    setup: Callable[..., Any], reals: RealImages, role: str, loss: str
+    setup: Callable[..., Any], reals: RealImages, loss: str, role: str
 ) -> None:
     """Through a fade, whose every round has another weight; in graphs of their own for layers and batches."""
     torch._dynamo.reset()  # graphs are shared by networks of one make

@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # "hg" in a row of flags: the system was asked for large pages there.
 CODE = """
+from pathlib import Path
 import pipelines.train, torch
 held = torch.ones(2**24)
-from pathlib import Path
 rows = [row.split() for row in Path("/proc/self/smaps").read_text().splitlines() if row.startswith("VmFlags:")]
 print(any("hg" in row for row in rows))
 """

@@ -56,6 +56,12 @@ def _progan(*arguments: object, code: int = 0, **variables: str) -> subprocess.C
     return done
 
 
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `_progan` is called too."""
+    monkeypatch.chdir(ROOT)
+
+
 def _refused(*arguments: object) -> str:
     """What a call says to which nothing but a refusal is due: in this process, which has imported everything before."""
     said = io.StringIO()
@@ -288,8 +294,7 @@ def test_the_sample_command_writes_a_grid_or_single_images(run: Path, tmp_path: 
     _progan("sample", run, "--out", tmp_path / "grid.png", "--count", 6, "--columns", 3)
     _progan("sample", max((run / "snapshots").iterdir()), "--out", tmp_path / "images", "--count", 3)
     assert (tmp_path / "grid.png").exists()
-    (tmp_path / "file").touch()
-    assert _refused("sample", run, "--out", tmp_path / "file/grid.png").startswith(f"error: {tmp_path / 'file'}: ")
+    assert _refused("sample", run, "--out", "README.md/grid.png").startswith("error: README.md: ")
     assert "is given no attributes" in _refused("sample", run, "--caption", "a woman")
     assert len(list((tmp_path / "images").glob("*.png"))) == 3
 
@@ -321,10 +326,7 @@ def test_a_dry_run_shows_phases_and_sizes_and_trains_nothing(config: Path) -> No
         (["prepare", "nowhere", "--out", "never"], "nowhere"),
     ],
 )
-def test_a_users_mistake_is_one_line_and_exit_code_2(
-    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(ROOT)
+def test_a_users_mistake_is_one_line_and_exit_code_2(arguments: list[str], message: str) -> None:
     said = _refused(*arguments)
     assert message in said
     assert len(said.strip().splitlines()) == 1
