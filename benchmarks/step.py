@@ -6,11 +6,12 @@
         --resolutions 4:16 16:16 32:16
 
 Contenders take turns within one run, a round each, and ratios are of medians: machines drift. The roofs (matrix
-product, 3x3 convolution, copying) are measured after every round, and a round is compared with those beside it.
+product, 3x3 convolution, copying) are measured between rounds, and a round is compared with the two beside it.
 Compare figures of one quiet run only.
 """
 
 import argparse
+import itertools
 import statistics
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -49,15 +50,15 @@ COLUMNS = [
     "ratio",
 ]
 DEVICE = evaluation_device()
+LASTING = 2.0  # seconds a roof is measured for: a shared host runs several times as fast for a second, no round does
 
 
 class Contender(NamedTuple):
     name: str
     rounds: Rounds
     cost: Tally
-    seconds: list[float]  # of rounds in which every term works
-    resting: list[float]  # of others, if there are any
-    roofs: list["Roof"]  # measured after each of these rounds
+    seconds: list[float]  # of a round, the mean over those with a lazy penalty and those without
+    roofs: list["Roof"]  # measured before the first of these and after each
 
     @property
     def dtype(self) -> torch.dtype:
@@ -71,7 +72,7 @@ def contender(name: str, resolution: int, batch: int, arguments: argparse.Namesp
         make: Callable[[], Rounds] = lambda: PlainRounds(  # noqa: E731
             resolution, batch, *arguments.maps, arguments.latent_dim, lazy
         )
-        return Contender(name, make(), tally_rounds(make()), [], [], [])
+        return Contender(name, make(), tally_rounds(make()), [], [])
     loss = LogisticR1Loss(every=arguments.every) if arguments.loss == "logistic-r1" else WassersteinLoss()
     base, most = arguments.maps
     sizes = {"latent_dim": arguments.latent_dim, "maps_base": base, "maps_max": most}
@@ -85,7 +86,7 @@ def contender(name: str, resolution: int, batch: int, arguments: argparse.Namesp
     played = system()
     if not arguments.contiguous:
         place(played, DEVICE)
-    return Contender(name, Trial(played, optim, phase, data, DEVICE), tally(system, optim, phase, data), [], [], [])
+    return Contender(name, Trial(played, optim, phase, data, DEVICE), tally(system, optim, phase, data), [], [])
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -103,7 +104,8 @@ def roof(dtype: torch.dtype) -> Roof:
 
     def rate(call: Callable[[], object], work: float) -> float:
         seconds(call)
-        return 8 * work / elapsed(call, 8, DEVICE)
+        calls = max(8, round(LASTING / seconds(call)))
+        return calls * work / elapsed(call, calls, DEVICE)
 
     a = torch.randn(2048, 2048, device=DEVICE, dtype=dtype)
     long = torch.zeros(2**26, device=DEVICE, dtype=dtype)
@@ -117,24 +119,25 @@ def roof(dtype: torch.dtype) -> Roof:
     return Roof(rate(lambda: a @ a, 2 * 2048**3), max(convolutions), rate(lambda: long.clone(), copied))
 
 
-def mean_seconds(one: Contender) -> float:
-    """Of a round, over all."""
-    period = one.rounds.period
-    rest = statistics.median(one.resting) if one.resting else 0.0
-    return (statistics.median(one.seconds) + (period - 1) * rest) / period
-
-
 def take_turns(contenders: list[Contender], turns: int) -> None:
     """Play `turns` rounds of each kind by each contender, after one to warm up."""
     for turn in range(turns + 1):
         for one in contenders:
             period = one.rounds.period
             found = seconds(lambda one=one, turn=turn: one.rounds.play(turn * one.rounds.period))
-            rest = [seconds(lambda one=one: one.rounds.play(1))] if period > 1 else []
+            if period > 1:
+                found = (found + (period - 1) * seconds(lambda one=one: one.rounds.play(1))) / period
             if turn:
                 one.seconds.append(found)
-                one.resting.extend(rest)
-                one.roofs.append(roof(one.dtype))
+            one.roofs.append(roof(one.dtype))
+
+
+def share(one: Contender) -> float:
+    """Of the roof, which changes from second to second on a shared host."""
+    beside = zip(one.seconds, itertools.pairwise(one.roofs), strict=True)
+    return statistics.median(
+        one.cost.flops / spent / statistics.mean(roof.convolution for roof in roofs) for spent, roofs in beside
+    )
 
 
 def main() -> None:
@@ -175,19 +178,17 @@ def span(values: Sequence[float]) -> str:
 
 
 def row(one: Contender, first: Contender, resolution: int, batch: int) -> list[str]:
-    mean = mean_seconds(one)
-    achieved = one.cost.flops / mean
-    share = achieved / statistics.median(roof.convolution for roof in one.roofs)
+    spent = statistics.median(one.seconds)
     return [
         str(resolution),
         str(batch),
         one.name,
-        f"{batch / mean:.2f}",
+        f"{batch / spent:.2f}",
         f"{batch / max(one.seconds):.2f} to {batch / min(one.seconds):.2f}",
-        f"{mean_seconds(first) / mean:.2f}",
+        f"{statistics.median(first.seconds) / spent:.2f}",
         f"{one.cost.flops / batch / 1e9:.1f}",
-        f"{achieved / 1e9:.1f}",
-        f"{share:.0%}",
+        f"{one.cost.flops / spent / 1e9:.1f}",
+        f"{share(one):.0%}",
         f"{one.cost.peak_bytes / 1e9:.2f}",
         f"{one.cost.peak_bytes / first.cost.peak_bytes:.2f}",
     ]

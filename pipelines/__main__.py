@@ -1,5 +1,7 @@
 """The `progan` command: the stages as subcommands. Heavy imports happen inside a stage, so help is quick."""
 
+import atexit
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -257,6 +259,8 @@ def report(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    # Python collects several times while it ends; over all that torch brings this takes longer than most commands.
+    atexit.register(gc.freeze)
     app(args=None if arguments is None else list(arguments), prog_name="progan")
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from progan_command import progan
 from test_fidelity import registered, small_network, torch_fidelity
 
-from pipelines.__main__ import main
 from pipelines.pair import Pair
 from pipelines.sides import open_side
 from progan.distributed.world import World
@@ -75,9 +75,7 @@ def test_the_command_takes_a_weights_file_and_names_results_after_it(
     monkeypatch.setattr("pipelines.compare.CACHE", None)
     generated = write_noise(tmp_path / "generated", 5, 0, (16, 16), brightest=200)
     real, out = write_noise(tmp_path / "real", 6, 1, (16, 16)), tmp_path / "out.json"
-    with pytest.raises(SystemExit) as ended:
-        main(["compare", str(generated), str(real), "pr", "--weights", str(unpublished_weights), "--json", str(out)])
-    assert not ended.value.code
+    progan("compare", generated, real, "pr", "--weights", unpublished_weights, "--json", out)
     sha256 = load_weights(unpublished_weights).sha256
     records = json.loads(out.read_text())
     assert [record["metric"] for record in records] == [f"precision5:6-{sha256[:8]}", f"recall5:6-{sha256[:8]}"]

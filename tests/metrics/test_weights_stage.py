@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from progan_command import refused
 
-from pipelines.__main__ import main
 from pipelines.weights import fetch, verify, where
 from progan.metrics.weights import FILE, VARIABLE, fetch_weights, find_weights
 from progan.types import DataError
@@ -104,15 +104,9 @@ def test_a_broken_connection_and_another_file_leave_what_was_there(server: Serve
     assert file.read_bytes() == b"old"
 
 
-def test_without_network_one_line_says_so_with_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_network_one_line_says_so_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nothing answers
-    with pytest.raises(SystemExit) as left:
-        main(["weights", "fetch", "--out", str(tmp_path / "w.pth")])
-    assert left.value.code == 2
-    line = capsys.readouterr().err
-    assert line.count("\n") == 1
+    line = refused("weights", "fetch", "--out", tmp_path / "w.pth")
     assert "on a machine with network run progan weights fetch --out FILE" in line
     assert not _files(tmp_path)
 
@@ -138,11 +132,7 @@ def test_verify_tells_the_expected_file_from_others(
     assert "published" in capsys.readouterr().out
     where(unpublished_weights)
     assert f"there: other weights, sha256 {sha256}" in capsys.readouterr().out
-    with pytest.raises(SystemExit) as left:
-        main(["weights", "verify", str(unpublished_weights)])
-    assert left.value.code == 2
-    line = capsys.readouterr().err
-    assert line.count("\n") == 1
+    line = refused("weights", "verify", unpublished_weights)
     assert f"not the published Inception weights but others of sha256 {sha256}" in line
     assert f"fd50k-{sha256[:8]}" in line
 
@@ -154,12 +144,7 @@ def test_verify_names_a_file_that_is_missing_or_wrong(
     file = tmp_path / "w.pth"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(SystemExit) as left:
-        main(["weights", "verify", str(file)])
-    assert left.value.code == 2
-    line = capsys.readouterr().err
-    assert line.startswith(f"error: {file}: {message}")
-    assert line.count("\n") == 1
+    assert refused("weights", "verify", file).startswith(f"error: {file}: {message}")
     where(file)
     assert ("no file" if content is None else message) in capsys.readouterr().out
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from progan_command import progan, refused
 from safetensors import safe_open
 
-from pipelines.__main__ import main
 from pipelines.classifier import side
 from progan.config import validate
 from progan.data.labelled import LabelledImages
@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def file(folder: Path) -> Path:
     path = folder / "tones.safetensors"
-    assert _progan("classifier", folder / "set", "--out", path, "--name", "tones", *TRAINING) == 0
+    progan("classifier", folder / "set", "--out", path, "--name", "tones", *TRAINING)
     return path
 
 
@@ -74,13 +74,6 @@ def run(folder: Path) -> RunDirectory:
     return directory
 
 
-def _progan(*arguments: object) -> int:
-    """The exit code of the command."""
-    with pytest.raises(SystemExit) as ended:
-        main([*map(str, arguments)])
-    return int(ended.value.code or 0)
-
-
 def test_the_file_says_how_it_was_made_and_how_well_it_does(file: Path, folder: Path) -> None:
     with safe_open(file, framework="pt") as stored:
         header = json.loads(stored.metadata()["progan"])
@@ -98,12 +91,11 @@ def test_the_file_says_how_it_was_made_and_how_well_it_does(file: Path, folder: 
 
 
 def test_the_same_command_writes_the_same_file_and_says_how_often_it_is_right(
-    file: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    file: Path, folder: Path, tmp_path: Path
 ) -> None:
     again = tmp_path / "again.safetensors"
-    assert _progan("classifier", folder / "set", "--out", again, "--name", "tones", *TRAINING) == 0
+    line = progan("classifier", folder / "set", "--out", again, "--name", "tones", *TRAINING).out
     assert again.read_bytes() == file.read_bytes()
-    line = capsys.readouterr().out
     assert line.startswith(f"{again}: right in 100.0% on 100 images that were held out")
     assert line.endswith("results with it are named as fd50k-tones\n")
 
@@ -127,19 +119,14 @@ def test_images_are_read_no_larger_than_they_are_looked_at(folder: Path, wanted:
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
-    folder: Path, capsys: pytest.CaptureFixture[str], name: str, options: tuple[object, ...], message: str
+    folder: Path, name: str, options: tuple[object, ...], message: str
 ) -> None:
     out = folder / "refused.safetensors"
-    assert _progan("classifier", folder / name, "--out", out, *options) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
+    assert message in refused("classifier", folder / name, "--out", out, *options)
     assert not out.exists()
 
 
-def test_an_interrupted_training_says_so_and_writes_nothing(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_interrupted_training_says_so_and_writes_nothing(folder: Path, tmp_path: Path) -> None:
     before, over = signal.signal(signal.SIGINT, signal.SIG_IGN), threading.Event()
 
     def interrupt() -> None:
@@ -149,13 +136,13 @@ def test_an_interrupted_training_says_so_and_writes_nothing(
     thread = threading.Thread(target=interrupt)
     thread.start()
     try:
-        code = _progan("classifier", folder / "set", "--out", tmp_path / "c.safetensors", "--resolution", SIDE)
+        command = ("classifier", folder / "set", "--out", tmp_path / "c.safetensors", "--resolution", SIDE)
+        printed = progan(*command, code=128 + signal.SIGINT)
     finally:
         over.set()
         thread.join()
         signal.signal(signal.SIGINT, before)
-    assert code == 128 + signal.SIGINT
-    assert capsys.readouterr().err == "stopped by SIGINT: nothing is written; the same command starts again\n"
+    assert printed.err == "stopped by SIGINT: nothing is written; the same command starts again\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -170,19 +157,17 @@ def test_a_run_that_names_no_network_is_measured_with_the_one_that_is_given(run:
     assert record["provenance"]["weights_sha256"] == sha256_of(file)
 
 
-def test_neighbours_are_looked_for_in_its_features(
-    run: RunDirectory, file: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_neighbours_are_looked_for_in_its_features(run: RunDirectory, file: Path) -> None:
     config = run.read_config()
     run.write_config(config | {"evaluation": config["evaluation"] | {"network": str(file)}})
-    assert _progan("neighbours", run.root, "--count", 2, "--features") == 0
-    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == ["pixels", "features"]
+    printed = progan("neighbours", run.root, "--count", 2, "--features")
+    assert [line.split(":")[0] for line in printed.out.splitlines()] == ["pixels", "features"]
     features = json.loads(run.neighbours_facts(0).read_text())["spaces"]["features"]
     assert features["unit"].endswith(f"of the classifier tones, weights {sha256_of(file)[:8]}")
 
 
-def test_a_network_that_is_not_there_is_named(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_network_that_is_not_there_is_named(run: RunDirectory) -> None:
     config = run.read_config()
     run.write_config(config | {"evaluation": config["evaluation"] | {"network": "absent.safetensors"}})
-    assert _progan("neighbours", run.root, "--count", 2, "--features") == 2
-    assert "error: absent.safetensors: not a readable progan classifier 1" in capsys.readouterr().err
+    line = refused("neighbours", run.root, "--count", 2, "--features")
+    assert line.startswith("error: absent.safetensors: not a readable progan classifier 1")

@@ -13,8 +13,8 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from progan_command import progan, refused
 
-from pipelines.__main__ import main
 from progan.config import validate
 from progan.data.manifest import Manifest
 from progan.data.preparing.shards import PrepareOptions, prepare
@@ -73,13 +73,6 @@ def run(folder: Path) -> RunDirectory:
     return RunDirectory(folder / "run")
 
 
-def _progan(*arguments: object) -> int:
-    """The exit code of the command."""
-    with pytest.raises(SystemExit) as ended:
-        main([*map(str, arguments)])
-    return int(ended.value.code or 0)
-
-
 def _counted(snapshot: Path, pictures: Path) -> Counter[tuple[str, str]]:
     """How often (kind, answer) comes about, picture by picture."""
     discriminator = load_snapshot(snapshot).system.discriminator
@@ -92,11 +85,8 @@ def _counted(snapshot: Path, pictures: Path) -> Counter[tuple[str, str]]:
     return counts
 
 
-def test_the_score_is_shown_and_kept_with_where_it_comes_from(
-    run: RunDirectory, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert _progan("classify", run.root, "--data", folder / "set") == 0
-    shown = capsys.readouterr().out
+def test_the_score_is_shown_and_kept_with_where_it_comes_from(run: RunDirectory, folder: Path) -> None:
+    shown = progan("classify", run.root, "--data", folder / "set").out
     (record,) = run.read_classifications()
     counts = _counted(run.snapshots()[-1], folder / "pictures")
     assert record["confusion"] == [[counts[kind, answer] for answer in KINDS] for kind in KINDS]
@@ -114,7 +104,7 @@ def test_the_score_is_shown_and_kept_with_where_it_comes_from(
 
 def test_the_newest_score_stands_in_the_report(run: RunDirectory, folder: Path) -> None:
     first = run.snapshots()[0]
-    assert _progan("classify", first, "--data", folder / "set") == 0
+    progan("classify", first, "--data", folder / "set")
     newest = run.read_classifications()[-1]
     assert newest["images_seen"] == seen_by(first) < 3000
     build_report(run, folder / "page.html")
@@ -138,14 +128,12 @@ def test_a_snapshot_outside_a_run_is_scored_too(run: RunDirectory, folder: Path,
     alone = tmp_path / "alone.safetensors"
     alone.write_bytes(run.snapshots()[-1].read_bytes())
     before = len(run.read_classifications())
-    assert _progan("classify", alone, "--data", folder / "set") == 0
+    progan("classify", alone, "--data", folder / "set")
     assert len(run.read_classifications()) == before
     assert list(tmp_path.iterdir()) == [alone]
 
 
-def test_progan_s_label_head_is_asked_in_whole_groups(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_progan_s_label_head_is_asked_in_whole_groups(folder: Path, tmp_path: Path) -> None:
     """22 images, of which its minibatch statistic takes four together."""
     tree = {
         "data": {"path": str(folder / "faces")},
@@ -153,8 +141,8 @@ def test_progan_s_label_head_is_asked_in_whole_groups(
         "schedule": {"resolution": 16, "batch": {4: 16, 8: 16, 16: 16}},
     }
     _save_untrained(tree, folder / "faces", tmp_path / "faces.safetensors")
-    assert _progan("classify", tmp_path / "faces.safetensors", "--data", folder / "faces") == 0
-    assert "of 22 answers wrong" in capsys.readouterr().out
+    printed = progan("classify", tmp_path / "faces.safetensors", "--data", folder / "faces")
+    assert "of 22 answers wrong" in printed.out
 
 
 def _save_untrained(tree: dict[str, Any], data: Path, out: Path) -> None:
@@ -172,19 +160,14 @@ def _save_untrained(tree: dict[str, Any], data: Path, out: Path) -> None:
     ],
 )
 def test_other_classes_than_the_training_s_are_one_line(
-    run: RunDirectory, folder: Path, capsys: pytest.CaptureFixture[str], data: str, message: str
+    run: RunDirectory, folder: Path, data: str, message: str
 ) -> None:
-    assert _progan("classify", run.root, "--data", folder / data) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert message in line
+    assert message in refused("classify", run.root, "--data", folder / data)
 
 
 @pytest.mark.parametrize("data", ["set", "unlabelled"])
-def test_a_discriminator_without_classes_is_one_line(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], data: str
-) -> None:
+def test_a_discriminator_without_classes_is_one_line(folder: Path, tmp_path: Path, data: str) -> None:
     tree = SETTINGS | {"system": {"name": "vanilla", "latent_dim": 8}, "data": {"path": str(folder / data)}}
     _save_untrained(tree, folder / data, tmp_path / "vanilla.safetensors")
-    assert _progan("classify", tmp_path / "vanilla.safetensors", "--data", folder / data) == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    line = refused("classify", tmp_path / "vanilla.safetensors", "--data", folder / data)
     assert "vanilla.safetensors: its discriminator does not tell classes apart" in line

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from progan_command import progan, refused
 
-from pipelines.__main__ import main
 from progan.config import validate
 from progan.data.preparing.shards import PrepareOptions, prepare
 from progan.data.sources import SourceOptions, open_source
@@ -60,58 +60,48 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     return directory
 
 
-def _progan(*arguments: object) -> int:
-    """The exit code."""
-    with pytest.raises(SystemExit) as ended:
-        main(list(map(str, arguments)))
-    return int(ended.value.code or 0)
-
-
 def _values(records: list[dict[str, Any]]) -> list[tuple[str, float, Any]]:
     return [(record["metric"], record["value"], record["provenance"]["details"]) for record in records]
 
 
-def test_a_run_against_its_set_has_the_values_of_evaluate(
-    run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert _progan("evaluate", run.root) == 0
+def test_a_run_against_its_set_has_the_values_of_evaluate(run: RunDirectory, tmp_path: Path) -> None:
+    progan("evaluate", run.root)
     (expected, names) = _values(run.read_metrics()), ["ndb1k", "spread1k", "energy1k"]
     real = run.root.parent / "set"
-    assert _progan("compare", run.root, real, *METRICS, "--json", tmp_path / "run.json") == 0
+    lines = progan("compare", run.root, real, *METRICS, "--json", tmp_path / "run.json").out.splitlines()
     records = json.loads((tmp_path / "run.json").read_text())
     assert _values(records) == expected
     assert [name for name, _, _ in expected] == names
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[-3:]] == names
+    assert [line.split()[0] for line in lines] == names
     assert {record["images_seen"] for record in records} == {2000}
     assert records[0].keys() == run.read_metrics()[0].keys()
     file = ("compare", run.snapshot(2000), real, *METRICS, "--json", tmp_path / "file.json")
-    assert _progan(*file, "--seed", SEED) == 0
+    progan(*file, "--seed", SEED)
     assert _values(json.loads((tmp_path / "file.json").read_text())) == expected
-    assert _progan(*file) == 0  # another order, so another thousand of the images
+    progan(*file)  # another order, so another thousand of the images
     assert _values(json.loads((tmp_path / "file.json").read_text())) != expected
 
 
 def test_a_set_has_the_images_it_was_made_of(run: RunDirectory, tmp_path: Path) -> None:
     out, folder = tmp_path / "out.json", run.root.parent
-    assert _progan("compare", folder / "pictures", folder / "set", "energy", "--json", out) == 0
+    progan("compare", folder / "pictures", folder / "set", "energy", "--json", out)
     (record,) = json.loads(out.read_text())
     assert (record["metric"], record["images_seen"]) == (f"energy{IMAGES}:{IMAGES}", None)
     assert record["value"] < 1e-4
     assert record["provenance"]["generated"]["kind"] == "images"
     assert record["provenance"]["real"]["kind"] == "prepared set"
-    assert _progan("compare", folder / "set", folder / "set", "modes", "--resolution", 4, "--json", out) == 0
+    progan("compare", folder / "set", folder / "set", "modes", "--resolution", 4, "--json", out)
     bins, _ = json.loads(out.read_text())
     assert (bins["metric"], bins["value"], bins["resolution"]) == (f"ndb{IMAGES}:{IMAGES}", 0, 4)
-    assert _progan("compare", run.root, folder / "pictures", "energy", "--json", out) == 0
+    progan("compare", run.root, folder / "pictures", "energy", "--json", out)
     (record,) = json.loads(out.read_text())
     assert record["metric"] == f"energy{IMAGES}:{IMAGES}"
     assert record["value"] > 10
 
 
-def test_what_cannot_be_measured_is_left_out_with_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_measured_is_left_out_with_a_line(tmp_path: Path) -> None:
     folder = _write_noise(tmp_path / "folder", 20)
-    assert _progan("compare", folder, folder, "energy", "kid", "fid", "energy1k", "swd") == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = progan("compare", folder, folder, "energy", "kid", "fid", "energy1k", "swd").out.splitlines()
     assert [line[: line.index(":", 14)] for line in lines[:4]] == [
         "kid20:20: left out",
         "energy1k: left out",
@@ -142,7 +132,6 @@ def test_what_cannot_be_measured_is_left_out_with_a_line(tmp_path: Path, capsys:
 def test_a_users_mistake_is_one_line_and_exit_code_2(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     generated: str,
     real: str,
     metrics: list[object],
@@ -154,12 +143,8 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(
     _write_noise(tmp_path / "mixed", 12)
     (tmp_path / "oblong" / "0000.png").rename(tmp_path / "mixed" / "z.png")
     (tmp_path / "empty").mkdir()
-    assert _progan("compare", generated, real, *metrics) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert len(error.splitlines()) == 1
+    assert message in refused("compare", generated, real, *metrics)
 
 
-def test_a_generator_has_no_real_images(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _progan("compare", run.root.parent / "pictures", run.root, "energy") == 2
-    assert "a generator has no real images" in capsys.readouterr().err
+def test_a_generator_has_no_real_images(run: RunDirectory) -> None:
+    assert "a generator has no real images" in refused("compare", run.root.parent / "pictures", run.root, "energy")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from progan_command import progan
 from torch import Tensor
 
-from pipelines.__main__ import main
 from progan.engine.play import OptimConfig
 from progan.engine.snapshot import load_snapshot, save_snapshot
 from progan.engine.train import start
@@ -36,9 +36,7 @@ def snapshot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def _walk(snapshot: Path, out: Path, *arguments: object) -> Tensor:
     """-> the images shown, ROWS x STEPS x SIZE x SIZE x 3."""
-    with pytest.raises(SystemExit) as left:
-        main(["walk", str(snapshot), "--out", str(out), *map(str, arguments)])
-    assert left.value.code == 0
+    progan("walk", snapshot, "--out", out, *arguments)
     sheet = torch.from_numpy(np.array(Image.open(out))).float()
     return sheet.unflatten(0, (-1, SIZE)).unflatten(2, (-1, SIZE)).transpose(1, 2)
 

@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
+from progan_command import progan, refused
 
-from pipelines.__main__ import main
 from progan.rundir import RunDirectory
 
 ROOT = Path(__file__).parents[2]
@@ -29,19 +28,9 @@ def _run(root: Path, losses: dict[str, float]) -> RunDirectory:
     return run
 
 
-def _diagnose(*arguments: object) -> int:
-    """The exit code of the command."""
-    with pytest.raises(SystemExit) as ended:
-        main(["diagnose", *map(str, arguments)])
-    return int(ended.value.code or 0)
-
-
-def test_each_finding_is_a_line_with_its_state_number_and_limits(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_finding_is_a_line_with_its_state_number_and_limits(tmp_path: Path) -> None:
     run = _run(tmp_path / "run", WON)
-    assert _diagnose(run.root) == 0
-    head, *lines = capsys.readouterr().out.splitlines()
+    head, *lines = progan("diagnose", run.root).out.splitlines()
     assert head == f"{run.root} at 3 kimg: {STRONG}"
     (line,) = [line for line in lines if STRONG in line]
     assert line.startswith("bad")
@@ -52,23 +41,21 @@ def test_each_finding_is_a_line_with_its_state_number_and_limits(
 
 def test_strict_tells_by_the_exit_code_whether_any_run_is_bad(tmp_path: Path) -> None:
     won, still_open = _run(tmp_path / "won", WON), _run(tmp_path / "open", OPEN)
-    assert _diagnose(still_open.root, "--strict") == 0
-    assert _diagnose(still_open.root, won.root, "--strict") == 1
-    assert _diagnose(still_open.root, won.root) == 0
+    progan("diagnose", still_open.root, "--strict")
+    progan("diagnose", still_open.root, won.root, "--strict", code=1)
+    progan("diagnose", still_open.root, won.root)
 
 
-def test_json_holds_every_run_with_its_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_holds_every_run_with_its_numbers(tmp_path: Path) -> None:
     runs = [_run(tmp_path / "won", WON), _run(tmp_path / "open", OPEN)]
-    _diagnose("--json", *(run.root for run in runs))
-    won, still_open = json.loads(capsys.readouterr().out)
+    won, still_open = json.loads(progan("diagnose", "--json", *(run.root for run in runs)).out)
     assert (won["run"], won["failures"], still_open["failures"]) == (str(runs[0].root), [STRONG], [])
     (found,) = [one for one in won["findings"] if one["failure"] == STRONG]
     assert (found["state"], found["value"], found["threshold"], found["bad_threshold"]) == ("bad", 0.01, 0.2, 0.1)
 
 
-def test_what_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _diagnose(tmp_path, "--measure") == 2
-    assert "not a run directory" in capsys.readouterr().err
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    assert "not a run directory" in refused("diagnose", tmp_path, "--measure")
 
 
 def _progan(*arguments: object) -> list[str]:

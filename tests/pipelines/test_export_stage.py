@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from progan_command import progan, refused
 
-from pipelines.__main__ import main
 from progan.engine.average import averaged_copy
 from progan.engine.snapshot import save_snapshot
 from progan.engine.train import Training
@@ -54,9 +54,7 @@ def test_an_exported_generator_paints_the_same_images(system: str, tmp_path: Pat
     save_snapshot(training, config, data, PHASE, tmp_path / "snapshot.safetensors")
     out = tmp_path / "generator.onnx"
     set_float32("ieee")  # as a training in the same process leaves it
-    with pytest.raises(SystemExit) as ended:
-        main(["export", str(tmp_path / "snapshot.safetensors"), "--out", str(out)])
-    assert not ended.value.code
+    progan("export", tmp_path / "snapshot.safetensors", "--out", out)
     session = runtime.InferenceSession(str(out))
     for count in (1, 5):
         latents = draw_latents(0, "test", 0, count, training.system.latents)
@@ -72,11 +70,6 @@ def test_an_exported_generator_paints_the_same_images(system: str, tmp_path: Pat
     assert facts["progan.latents"] == ("N(0, 1)" if system != "of several labels" else "U(-1, 1)")
 
 
-def test_a_missing_package_is_told_with_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_package_is_told_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(SystemExit) as ended:
-        main(["export", str(tmp_path / "snapshot.safetensors")])
-    assert ended.value.code == 2
-    assert "pip install 'progan[onnx]'" in capsys.readouterr().err
+    assert "pip install 'progan[onnx]'" in refused("export", tmp_path / "snapshot.safetensors")

@@ -11,8 +11,8 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from progan_command import progan, refused
 
-from pipelines.__main__ import main
 from pipelines.snapshots import open_snapshot
 from progan.rundir import RunDirectory
 from progan.sampling.generate import generate
@@ -50,13 +50,6 @@ LABEL_TERMS = {
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def _progan(*arguments: object) -> int:
-    """The exit code of the command."""
-    with pytest.raises(SystemExit) as ended:
-        main([*map(str, arguments)])
-    return int(ended.value.code or 0)
-
-
 def _config(folder: Path, system: str, data: Path) -> Path:
     path = folder / f"{system}.yaml"
     rest = {"data": {"path": str(data)}, "evaluation": {"metrics": ["energy1k"], "in_training": False}}
@@ -68,7 +61,7 @@ def _config(folder: Path, system: str, data: Path) -> Path:
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("labelled") / "faces"
     size = ("--resolution", SIDE, "--limit", 1000, "--workers", 1)
-    assert _progan("prepare", "synthetic", "--out", out, *size, "--label", "Dark_Skin,Long_Hair") == 0
+    progan("prepare", "synthetic", "--out", out, *size, "--label", "Dark_Skin,Long_Hair")
     return out
 
 
@@ -87,57 +80,46 @@ def test_a_run_on_several_labels_goes_through_all_stages(run: RunDirectory, tmp_
     system = run.root.name.removesuffix("-run")
     losses = {name for record in run.read_stats() for name in record["losses"]}
     assert {name for name in losses if "label" in name} == LABEL_TERMS[system]
-    assert _progan("sample", run.root, "--out", tmp_path / "samples.png", "--count", 4, "--columns", 2) == 0
+    progan("sample", run.root, "--out", tmp_path / "samples.png", "--count", 4, "--columns", 2)
     assert Image.open(tmp_path / "samples.png").size == (2 * SIDE, 2 * SIDE)
-    assert _progan("walk", run.root, "--out", tmp_path / "walk.png", "--kind", "classes", "--anchors", 2) == 0
+    progan("walk", run.root, "--out", tmp_path / "walk.png", "--kind", "classes", "--anchors", 2)
     shown = np.asarray(Image.open(tmp_path / "walk.png")).reshape(2, SIDE, 3, SIDE, 3).swapaxes(1, 2)
     assert len({cell.tobytes() for cell in shown.reshape(6, -1)}) == 6  # each latent with none, and with each label
-    assert _progan("evaluate", run.root) == 0
+    progan("evaluate", run.root)
     assert [record["metric"] for record in run.read_metrics()] == ["energy1k"]
-    assert _progan("report", run.root) == 0
+    progan("report", run.root)
     assert run.read_facts()["data"]["classes"] == ["Dark_Skin", "Long_Hair"]
     assert "energy1k" in (run.root / "report.md").read_text()
 
 
-def test_samples_are_of_the_attributes_that_a_caption_asks_for(
-    run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_samples_are_of_the_attributes_that_a_caption_asks_for(run: RunDirectory, tmp_path: Path) -> None:
     system = open_snapshot(run.root).system
     latents = draw_latents(3, "samples-latents", 0, 64, system.latents)
     shown = []
     for caption, labels in (("long hair", [0, 1]), ("a person with dark skin and no long hair", [1, 0])):
         out = tmp_path / "samples.png"
-        assert _progan("sample", run.root, "--out", out, "--count", 8, "--seed", 3, "--caption", caption) == 0
+        progan("sample", run.root, "--out", out, "--count", 8, "--seed", 3, "--caption", caption)
         shown.append(np.asarray(Image.open(out)))
         images = generate(system.generator, latents, torch.tensor([labels] * 64), SIDE)[:8]
         assert np.array_equal(shown[-1], tile(images, 8).numpy())
     assert not np.array_equal(*shown)
-    capsys.readouterr()
-    assert _progan("sample", run.root, "--caption", "a face with freckles") == 2
     known = "their attributes are Dark_Skin, Long_Hair"
-    assert capsys.readouterr().err == f"error: --caption: 'freckles' says nothing of these faces; {known}\n"
+    said = refused("sample", run.root, "--caption", "a face with freckles")
+    assert said == f"error: --caption: 'freckles' says nothing of these faces; {known}\n"
 
 
 @pytest.mark.parametrize("system", ["acgan", "conditional", "gan-cls"])
-def test_a_dry_run_before_the_set_is_prepared_says_that_sizes_depend_on_its_labels(
-    system: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dry_run_before_the_set_is_prepared_says_that_sizes_depend_on_its_labels(system: str, tmp_path: Path) -> None:
     config = _config(tmp_path, system, tmp_path / "absent")
-    assert _progan("train", config, "--dry-run") == 0
-    output = capsys.readouterr().out
+    output = progan("train", config, "--dry-run").out
     line = f"{tmp_path / 'absent'} is not prepared yet: the sizes of the networks depend on its labels"
     assert output.splitlines()[0] == line
     assert "learning rate" in output
     assert "parameters" not in output
 
 
-def test_a_set_without_labels_is_refused_in_one_line(
-    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_set_without_labels_is_refused_in_one_line(faces: Path, tmp_path: Path) -> None:
     plain = tmp_path / "plain"
-    assert _progan("prepare", "synthetic", "--out", plain, "--resolution", SIDE, "--limit", 4, "--workers", 1) == 0
-    capsys.readouterr()
-    assert _progan("train", _config(tmp_path, "acgan", plain), "--dry-run") == 2
-    error = capsys.readouterr().err
+    progan("prepare", "synthetic", "--out", plain, "--resolution", SIDE, "--limit", 4, "--workers", 1)
+    error = refused("train", _config(tmp_path, "acgan", plain), "--dry-run")
     assert error.startswith("error: data.path: its images have no labels, which acgan is given; prepare the set with")
-    assert error.count("\n") == 1

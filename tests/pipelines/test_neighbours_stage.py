@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from progan_command import progan, refused
 
-from pipelines.__main__ import main
 from pipelines.measuring import EVALUATION_SEED
 from pipelines.neighbours import _sheet
 from progan.config import validate
@@ -62,16 +62,8 @@ def run(tmp_path: Path) -> RunDirectory:
     return directory
 
 
-def _neighbours(run: RunDirectory, *arguments: object) -> int:
-    """The exit code of the command."""
-    with pytest.raises(SystemExit) as ended:
-        main(["neighbours", str(run.root), *map(str, arguments)])
-    return int(ended.value.code or 0)
-
-
-def test_planted_copies_are_found_named_and_shown(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _neighbours(run, "--count", COPIES, "--nearest", 4) == 0
-    (line,) = capsys.readouterr().out.splitlines()
+def test_planted_copies_are_found_named_and_shown(run: RunDirectory) -> None:
+    (line,) = progan("neighbours", run.root, "--count", COPIES, "--nearest", 4).out.splitlines()
     assert "pixels: copies: median distance 0.00 to the nearest of 73 training images" in line
     facts = json.loads(run.neighbours_facts(0).read_text())
     assert (facts["training_images"], facts["resolution"], facts["mirrored_too"]) == (COPIES + FACES, RESOLUTION, True)
@@ -89,7 +81,7 @@ def test_planted_copies_are_found_named_and_shown(run: RunDirectory, capsys: pyt
 
 
 def test_all_neighbours_shown_are_those_listed(run: RunDirectory, tmp_path: Path) -> None:
-    assert _neighbours(run, "--count", 1, "--nearest", 3) == 0
+    progan("neighbours", run.root, "--count", 1, "--nearest", 3)
     facts = json.loads(run.neighbours_facts(0).read_text())
     (row,) = facts["spaces"]["pixels"]["nearest"]
     picture = np.asarray(Image.open(run.neighbours_picture(0, "pixels")))
@@ -109,14 +101,11 @@ def test_a_picture_of_large_images_is_reduced_to_2048_px() -> None:
     assert (sheet[:, 128:136] == 255).all()
 
 
-def test_another_set_than_that_of_the_training_is_refused(
-    run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_another_set_than_that_of_the_training_is_refused(run: RunDirectory, tmp_path: Path) -> None:
     source = open_source("synthetic", SourceOptions(RESOLUTION, 8))
     prepare(source, tmp_path / "other", PrepareOptions(RESOLUTION, limit=8))
     run.write_config(run.read_config() | {"data": {"path": str(tmp_path / "other")}})
-    assert _neighbours(run) == 2
-    assert "other: not the images that" in capsys.readouterr().err
+    assert "other: not the images that" in refused("neighbours", run.root)
 
 
 @pytest.mark.parametrize("stream", [False, True])

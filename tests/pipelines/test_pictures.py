@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from progan_command import progan, refused
 
-from pipelines.__main__ import main
 from pipelines.measuring import load_network
 from pipelines.recorder import Recorder
 from progan.distributed.world import World
@@ -51,21 +51,6 @@ def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.safetensors" for name in made}
 
 
-def _error(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit) as left:
-        main(list(map(str, arguments)))
-    assert left.value.code == 2
-    line = capsys.readouterr().err
-    assert line.count("\n") == 1
-    return line
-
-
-def _walk(*arguments: object) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(["walk", *map(str, arguments)])
-    assert left.value.code == 0
-
-
 def _cells(path: Path, size: int = 16) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """ROWS x COLUMNS x pixels."""
     sheet = np.asarray(Image.open(path))
@@ -74,7 +59,7 @@ def _cells(path: Path, size: int = 16) -> np.ndarray[tuple[int, ...], np.dtype[n
 
 
 def test_a_picture_has_a_row_for_each_pair_of_anchors(snapshots: dict[str, Path], tmp_path: Path) -> None:
-    _walk(snapshots["plain"], "--out", tmp_path / "walk.png", "--anchors", 3, "--steps", 5, "--seed", 2)
+    progan("walk", snapshots["plain"], "--out", tmp_path / "walk.png", "--anchors", 3, "--steps", 5, "--seed", 2)
     cells = _cells(tmp_path / "walk.png")
     assert cells.shape[:2] == (2, 5)
     assert (cells[0, -1] == cells[1, 0]).all()
@@ -85,7 +70,7 @@ def test_a_picture_has_a_row_for_each_pair_of_anchors(snapshots: dict[str, Path]
 
 
 def test_a_video_leads_through_all_anchors_and_back(snapshots: dict[str, Path], tmp_path: Path) -> None:
-    _walk(snapshots["plain"], "--out", tmp_path / "walk.webp", "--kind", "lerp", "--anchors", 3, "--steps", 4)
+    progan("walk", snapshots["plain"], "--out", tmp_path / "walk.webp", "--kind", "lerp", "--anchors", 3, "--steps", 4)
     with Image.open(tmp_path / "walk.webp") as film:
         assert (film.n_frames, film.size) == (12, (512, 512))
         shown = []
@@ -97,7 +82,7 @@ def test_a_video_leads_through_all_anchors_and_back(snapshots: dict[str, Path], 
 
 
 def test_a_class_walk_keeps_each_latent_and_changes_the_class(snapshots: dict[str, Path], tmp_path: Path) -> None:
-    _walk(snapshots["labelled"], "--out", tmp_path / "walk.png", "--kind", "classes", "--anchors", 2)
+    progan("walk", snapshots["labelled"], "--out", tmp_path / "walk.png", "--kind", "classes", "--anchors", 2)
     cells = _cells(tmp_path / "walk.png")
     assert cells.shape[:2] == (2, len(CLASSES))
     system = load_snapshot(snapshots["labelled"]).system
@@ -111,11 +96,14 @@ def test_a_class_walk_keeps_each_latent_and_changes_the_class(snapshots: dict[st
 def test_a_direction_walk_starts_at_each_anchor_and_a_collinear_one_has_a_single_row(
     snapshots: dict[str, Path], tmp_path: Path
 ) -> None:
-    _walk(snapshots["labelled"], "--out", tmp_path / "away.png", "--kind", "direction", "--anchors", 3, "--steps", 4)
+    away = ("--kind", "direction", "--anchors", 3, "--steps", 4)
+    progan("walk", snapshots["labelled"], "--out", tmp_path / "away.png", *away)
     assert _cells(tmp_path / "away.png").shape[:2] == (3, 4)
-    _walk(snapshots["plain"], "--out", tmp_path / "line.png", "--kind", "collinear")
+    progan("walk", snapshots["plain"], "--out", tmp_path / "line.png", "--kind", "collinear")
     assert _cells(tmp_path / "line.png").shape[:2] == (1, 10)
-    _walk(snapshots["plain"], "--out", tmp_path / "away.gif", "--kind", "direction", "--anchors", 3, "--steps", 4)
+    progan(
+        "walk", snapshots["plain"], "--out", tmp_path / "away.gif", "--kind", "direction", "--anchors", 3, "--steps", 4
+    )
     with Image.open(tmp_path / "away.gif") as film:
         assert (film.n_frames, film.size) == (4, (512, 512))  # 2 x 2 images of 16 px, enlarged
 
@@ -130,9 +118,9 @@ def test_a_direction_walk_starts_at_each_anchor_and_a_collinear_one_has_a_single
     ],
 )
 def test_a_walk_that_cannot_be_made_is_one_line(
-    arguments: list[object], message: str, snapshots: dict[str, Path], capsys: pytest.CaptureFixture[str]
+    arguments: list[object], message: str, snapshots: dict[str, Path]
 ) -> None:
-    assert message in _error(["walk", snapshots["plain"], *arguments], capsys)
+    assert message in refused("walk", snapshots["plain"], *arguments)
 
 
 def test_a_timelapse_shows_all_grids_at_one_size_the_first_and_last_longer(tmp_path: Path) -> None:
@@ -140,9 +128,7 @@ def test_a_timelapse_shows_all_grids_at_one_size_the_first_and_last_longer(tmp_p
     for number, resolution in enumerate((4, 4, 8, 16)):
         images = torch.full((8, 3, resolution, resolution), 60 * number + 30, dtype=torch.uint8)
         save_sheet(tile(images, 4), run.sample(1000 * number, resolution))
-    with pytest.raises(SystemExit) as left:
-        main(["timelapse", str(run.root), "--out", str(tmp_path / "film.webp"), "--fps", "5", "--width", "256"])
-    assert left.value.code == 0
+    progan("timelapse", run.root, "--out", tmp_path / "film.webp", "--fps", 5, "--width", 256)
     with Image.open(tmp_path / "film.webp") as film:
         assert film.width == 256
         shown = []
@@ -154,10 +140,10 @@ def test_a_timelapse_shows_all_grids_at_one_size_the_first_and_last_longer(tmp_p
     assert shown == [(1000, 30), (200, 90), (200, 150), (3000, 210)]
 
 
-def test_a_run_without_grids_has_no_timelapse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_grids_has_no_timelapse(tmp_path: Path) -> None:
     out = tmp_path / "film.webp"
-    assert "no sample grid in this run" in _error(["timelapse", tmp_path, "--out", out], capsys)
-    assert "film.png: unknown ending '.png'" in _error(["timelapse", tmp_path, "--out", "film.png"], capsys)
+    assert "no sample grid in this run" in refused("timelapse", tmp_path, "--out", out)
+    assert "film.png: unknown ending '.png'" in refused("timelapse", tmp_path, "--out", "film.png")
     assert not list(tmp_path.iterdir())
 
 

@@ -3,16 +3,15 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from progan_command import progan, refused
 
 from pipelines import plan as plan_module
-from pipelines.__main__ import main
 from pipelines.planning import figures, memory
 from pipelines.planning.estimate import plan_resolution, sizes
 from pipelines.planning.figures import Figure, nearest
@@ -51,45 +50,27 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def progan(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    def call(*arguments: object) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([*map(str, arguments)])
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out + err
-
-    return call
-
-
 def _subject(path: Path, *overrides: str, processes: int = 1) -> Subject:
     config = load(Config, path, overrides)
     data = DataSpec(config.schedule.resolutions, 100, (), "")
     return Subject(config, make_schedule(config), data, processes)
 
 
-def test_without_figures_it_tells_memory_and_disk_and_how_to_get_times(
-    config: Path, progan: Callable[..., tuple[int, str]]
-) -> None:
-    code, output = progan("plan", config)
-    assert code == 0
+def test_without_figures_it_tells_memory_and_disk_and_how_to_get_times(config: Path) -> None:
+    output = progan("plan", config).out
     assert "no figures of" in output
     assert "--measure" in output
     assert "3 snapshots of" in output  # of 128, 256 and 320 images
     assert "warning" not in output
 
 
-def test_measured_figures_are_kept_and_give_the_same_times_later(
-    config: Path, progan: Callable[..., tuple[int, str]], own: Path
-) -> None:
-    code, measured = progan("plan", config, "--measure", "--seconds", 0.05)
-    assert code == 0
+def test_measured_figures_are_kept_and_give_the_same_times_later(config: Path, own: Path) -> None:
+    measured = progan("plan", config, "--measure", "--seconds", 0.05).out
     assert own.exists()
     assert "?" not in measured
-    code, output = progan("plan", config)
-    assert _times(output) == _times(measured)
-    code, output = progan("plan", config, "--device", figures.stored()[0].device)
-    assert _times(output) == _times(measured)
+    assert _times(progan("plan", config).out) == _times(measured)
+    by_name = progan("plan", config, "--device", figures.stored()[0].device).out
+    assert _times(by_name) == _times(measured)
 
 
 def _times(output: str) -> list[str]:
@@ -97,25 +78,22 @@ def _times(output: str) -> list[str]:
     return [line.rpartition("│")[0].rpartition("│")[0] for line in output.splitlines() if line.startswith("│")]
 
 
-def test_files_are_as_large_and_as_many_as_planned(config: Path, progan: Callable[..., tuple[int, str]]) -> None:
+def test_files_are_as_large_and_as_many_as_planned(config: Path) -> None:
     set_ = config.parent / "set"
-    assert progan("prepare", "synthetic", "--out", set_, "--resolution", 16, "--limit", 64, "--workers", 1)[0] == 0
+    progan("prepare", "synthetic", "--out", set_, "--resolution", 16, "--limit", 64, "--workers", 1)
     directory = RunDirectory(config.parent / "run")
-    assert progan("train", config, "--run", directory.root)[0] == 0
+    progan("train", config, "--run", directory.root)
     planned, checkpoint = sizes(_subject(config)), directory.checkpoints()[-1]
     assert planned.snapshots == len(list((directory.root / "snapshots").iterdir()))
     for path, size in ((checkpoint, planned.checkpoint), (directory.snapshot(320), planned.snapshot)):
         header = 8 + int.from_bytes(path.read_bytes()[:8], "little")
         assert path.stat().st_size - header == pytest.approx(size, rel=0.01)
-    output = progan("plan", config)[1]
-    assert "shards:" in output
+    assert "shards:" in progan("plan", config).out
 
 
-def test_a_training_on_a_cpu_takes_as_much_memory_as_planned(
-    config: Path, progan: Callable[..., tuple[int, str]]
-) -> None:
+def test_a_training_on_a_cpu_takes_as_much_memory_as_planned(config: Path) -> None:
     set_, run = config.parent / "set", config.parent / "run"
-    assert progan("prepare", "synthetic", "--out", set_, "--resolution", 16, "--limit", 64, "--workers", 1)[0] == 0
+    progan("prepare", "synthetic", "--out", set_, "--resolution", 16, "--limit", 64, "--workers", 1)
 
     def alone(*command: str | Path) -> str:
         """The output of a process that holds nothing else."""
@@ -140,9 +118,7 @@ def test_main_memory_holds_libraries_images_and_freed_blocks_too() -> None:
     assert on_cpu.needed(small, images=7) == 5 + 7 + small.peak_bytes + 10**6
 
 
-def test_what_does_not_fit_is_told_with_a_setting_that_does(
-    config: Path, progan: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_does_not_fit_is_told_with_a_setting_that_does(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     subject = _subject(config)
     room = 2**20
     monkeypatch.setattr(memory, "device_memory", lambda: room)
@@ -150,24 +126,18 @@ def test_what_does_not_fit_is_told_with_a_setting_that_does(
     monkeypatch.setattr(plan_module, "device_name", lambda: "a small one")
     counted = subject.tally(subject.schedule.stages[-1])
     assert counted.state_bytes < room < counted.peak_bytes
-    output = progan("plan", config)[1]
+    output = progan("plan", config).out
     setting = next(word for word in output.split() if word.startswith("optim.max_images_per_process.16="))
-    output = progan("plan", config, setting, "optim.max_images_per_process.8=4")[1]
+    output = progan("plan", config, setting, "optim.max_images_per_process.8=4").out
     assert "max_images_per_process" not in output
 
 
-def test_a_share_that_cannot_be_cut_is_refused(config: Path, progan: Callable[..., tuple[int, str]]) -> None:
-    code, output = progan("plan", config, "--processes", 3)
-    assert code == 2
-    assert "not a multiple of 12 (3 processes x groups of 4" in output
+def test_a_share_that_cannot_be_cut_is_refused(config: Path) -> None:
+    assert "not a multiple of 12 (3 processes x groups of 4" in refused("plan", config, "--processes", 3)
 
 
-def test_figures_of_another_device_and_a_measurement_exclude_each_other(
-    config: Path, progan: Callable[..., tuple[int, str]]
-) -> None:
-    code, output = progan("plan", config, "--measure", "--device", "NVIDIA H200")
-    assert code == 2
-    assert "--device" in output
+def test_figures_of_another_device_and_a_measurement_exclude_each_other(config: Path) -> None:
+    assert "--device" in refused("plan", config, "--measure", "--device", "NVIDIA H200")
 
 
 def test_times_are_rounds_times_figures_scaled_by_flops(config: Path) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from progan_command import progan, refused
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipelines.__main__ import main
 from progan.config import validate
 from progan.data.labelled import LabelledImages
 from progan.data.manifest import Manifest
@@ -84,17 +84,13 @@ def learned(folder: Path) -> LabelledImages:
     return LabelledImages(Manifest.load(folder / "train"), SIDE)
 
 
-def _probe(folder: Path, *arguments: object, run: str = "dcgan", test: str = "test") -> int:
-    """The exit code of the command."""
-    sets = ("--train", folder / "train", "--test", folder / test)
-    with pytest.raises(SystemExit) as ended:
-        main([*map(str, ("probe", folder / run, *sets, *arguments))])
-    return int(ended.value.code or 0)
+def _probe(folder: Path, *arguments: object, run: str = "dcgan", test: str = "test") -> tuple[object, ...]:
+    """The command's arguments."""
+    return ("probe", folder / run, "--train", folder / "train", "--test", folder / test, *arguments)
 
 
-def test_a_run_is_probed_and_reports_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _probe(folder, "--labels", "all", "--seeds", 2, "--features", "pixels,random") == 0
-    printed = capsys.readouterr().out
+def test_a_run_is_probed_and_reports_it(folder: Path) -> None:
+    printed = progan(*_probe(folder, "--labels", "all", "--seeds", 2, "--features", "pixels,random")).out
     assert "130 labels" in printed
     assert "logistic regression" in printed
     found = json.loads(RunDirectory(folder / "dcgan").probe(0).read_text())
@@ -108,22 +104,21 @@ def test_a_run_is_probed_and_reports_it(folder: Path, capsys: pytest.CaptureFixt
     assert scores["pixels", 130, "svm"]["accuracy"] == 1
     assert (found["train_images"], found["test_images"], found["seeds"]) == (130, 50, [1, 2])
     assert found["test_fingerprint"] == Manifest.load(folder / "test").spec.fingerprint
-    with pytest.raises(SystemExit):
-        main(["report", str(folder / "dcgan")])
+    progan("report", folder / "dcgan")
     assert "| pixels | linear SVM | 100.00 |" in (folder / "dcgan" / "report.md").read_text()
 
 
 def test_the_same_command_gives_the_same_numbers(folder: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         command = ("--labels", 12, "--seeds", 1, "--features", "random,trained", "--out", tmp_path / f"{name}.json")
-        assert _probe(folder, *command, run="progan") == 0
+        progan(*_probe(folder, *command, run="progan"))
         torch.rand(3)  # what was drawn before has no say
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
 
 
 def test_the_supervised_network_learns_the_classes(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    assert _probe(folder, "--labels", 60, "--seeds", 1, "--features", "supervised", "--out", out) == 0
+    progan(*_probe(folder, "--labels", 60, "--seeds", 1, "--features", "supervised", "--out", out))
     (score,) = json.loads(out.read_text())["scores"]
     assert (score["classifier"], score["c"]) == ("network", [None])
     assert score["accuracy"] >= 0.9
@@ -142,17 +137,12 @@ def test_the_supervised_network_learns_the_classes(folder: Path, tmp_path: Path)
         ({"run": "absent"}, "absent: not a readable progan snapshot 1"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(
-    folder: Path, capsys: pytest.CaptureFixture[str], options: dict[str, Any], message: str
-) -> None:
+def test_what_cannot_be_is_refused_in_one_line(folder: Path, options: dict[str, Any], message: str) -> None:
     arguments = options.pop("options", ())
-    assert _probe(folder, *arguments, "--seeds", 1, **options) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
+    assert message in refused(*_probe(folder, *arguments, "--seeds", 1, **options))
 
 
-def test_sets_of_other_classes_are_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sets_of_other_classes_are_refused(folder: Path, tmp_path: Path) -> None:
     (folder / "few" / "c").rename(tmp_path / "c")
     prepare(
         open_source(str(folder / "few"), SourceOptions(label="folder")),
@@ -160,8 +150,7 @@ def test_sets_of_other_classes_are_refused(folder: Path, tmp_path: Path, capsys:
         PrepareOptions(SIDE, workers=1),
     )
     (tmp_path / "c").rename(folder / "few" / "c")
-    assert _probe(folder, test="other") == 2
-    assert "its classes (a, b) are not those of" in capsys.readouterr().err
+    assert "its classes (a, b) are not those of" in refused(*_probe(folder, test="other"))
 
 
 def _body(folder: Path, run: str = "dcgan") -> Discriminating:

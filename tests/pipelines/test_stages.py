@@ -1,7 +1,5 @@
 """The whole path as a user runs it: prepare, train, kill, go on, evaluate, sample, report."""
 
-import contextlib
-import io
 import json
 import os
 import random
@@ -19,10 +17,10 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from progan_command import refused
 from safetensors.torch import load_file
 
 import progan
-from pipelines.__main__ import main
 from progan.rundir import RunDirectory
 from progan.sampling.generate import generate
 from progan.sampling.grids import tile
@@ -58,17 +56,8 @@ def _progan(*arguments: object, code: int = 0, **variables: str) -> subprocess.C
 
 @pytest.fixture(autouse=True)
 def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where `_progan` is called too."""
+    """Where processes are started too."""
     monkeypatch.chdir(ROOT)
-
-
-def _refused(*arguments: object) -> str:
-    """What a call says to which nothing but a refusal is due: in this process, which has imported everything before."""
-    said = io.StringIO()
-    with pytest.raises(SystemExit) as ended, contextlib.redirect_stderr(said):
-        main([*map(str, arguments)])
-    assert ended.value.code == 2, said.getvalue()
-    return said.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -230,9 +219,9 @@ def test_a_schedule_changes_only_for_what_is_not_trained_yet(config: Path) -> No
         _progan("train", path, "--run", directory)
     one, other = (load_file(_last(directory)) for directory in (changed, anew))
     assert all(one[name].equal(other[name]) for name in one)
-    said = _refused("train", path, "--run", changed, "schedule.total_kimg=0.256")
+    said = refused("train", path, "--run", changed, "schedule.total_kimg=0.256")
     assert "schedule.total_kimg was 0.128, now 0.256" in said
-    said = _refused("train", path, "--run", changed, "schedule.resolution=8")
+    said = refused("train", path, "--run", changed, "schedule.resolution=8")
     assert "schedule.resolution was 16, now 8" in said
 
 
@@ -261,7 +250,7 @@ def test_snapshots_are_measured_by_processes_beside_the_training(config: Path, r
     assert [process.wait() for process in both] == [0, 0]
     assert sorted(_metric_values(directory)) == sorted(_metric_values(run))
     assert _progan("evaluate", directory, "--due", "--list").stdout == ""
-    assert "give one of them" in _refused("evaluate", directory, "--due", "--all")
+    assert "give one of them" in refused("evaluate", directory, "--due", "--all")
 
 
 def test_a_watcher_measures_snapshots_as_they_appear_and_ends_with_the_training(run: Path, tmp_path: Path) -> None:
@@ -282,20 +271,20 @@ def test_a_watcher_measures_snapshots_as_they_appear_and_ends_with_the_training(
 def test_the_best_snapshot_is_named(run: Path) -> None:
     values = {value: seen for seen, value in _metric_values(run) if seen}
     assert _progan("best", run).stdout.strip() == str(RunDirectory(run).snapshot(values[min(values)]))
-    assert "there are: swd1k" in _refused("best", run, "fid50k")
+    assert "there are: swd1k" in refused("best", run, "fid50k")
 
 
 def test_a_metric_that_cannot_be_measured_is_an_error_when_it_is_all_that_is_asked_for(run: Path) -> None:
     assert "fit" not in _progan("evaluate", run, "swd1k").stderr
-    assert "ask for swd1k" in _refused("evaluate", run, "swd4k")
+    assert "ask for swd1k" in refused("evaluate", run, "swd4k")
 
 
 def test_the_sample_command_writes_a_grid_or_single_images(run: Path, tmp_path: Path) -> None:
     _progan("sample", run, "--out", tmp_path / "grid.png", "--count", 6, "--columns", 3)
     _progan("sample", max((run / "snapshots").iterdir()), "--out", tmp_path / "images", "--count", 3)
     assert (tmp_path / "grid.png").exists()
-    assert _refused("sample", run, "--out", "README.md/grid.png").startswith("error: README.md: ")
-    assert "is given no attributes" in _refused("sample", run, "--caption", "a woman")
+    assert refused("sample", run, "--out", "README.md/grid.png").startswith("error: README.md: ")
+    assert "is given no attributes" in refused("sample", run, "--caption", "a woman")
     assert len(list((tmp_path / "images").glob("*.png"))) == 3
 
 
@@ -327,9 +316,7 @@ def test_a_dry_run_shows_phases_and_sizes_and_trains_nothing(config: Path) -> No
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(arguments: list[str], message: str) -> None:
-    said = _refused(*arguments)
-    assert message in said
-    assert len(said.strip().splitlines()) == 1
+    assert message in refused(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -345,7 +332,7 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(arguments: list[str], messa
 )
 def test_combinations_that_cannot_work_are_refused_before_training(config: Path, override: str, message: str) -> None:
     directory = config.parent / "refused"
-    assert message in _refused("train", config, "--run", directory, override)
+    assert message in refused("train", config, "--run", directory, override)
     assert not (directory / "checkpoints").exists()
 
 
