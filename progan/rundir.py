@@ -59,6 +59,7 @@ class RunDirectory:
     probes/           how well linear classifiers do on the discriminator's features
     tensorboard/      the same curves as events
     report.*          html, md and json, made from the files above
+    report-figures/   the figures of the report, as files
     """
 
     root: Path

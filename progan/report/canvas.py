@@ -1,11 +1,15 @@
-"""Figures as inline SVG: text stays text and every colour is a CSS variable, so one figure suits light and dark."""
+"""Figures as inline SVG: text stays text and every colour is a CSS variable, so one figure suits light and dark.
+
+As files of their own they have the colours of the light page.
+"""
 
 import html
 import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import matplotlib
 from markupsafe import Markup
@@ -40,6 +44,16 @@ STYLE: dict[Any, Any] = {
 }
 LOG_RANGE = 8.0  # values that vary by more than this factor are drawn on a logarithmic axis
 NARROW = 0.025  # of the axis: no room for the number of a resolution
+STYLE_SHEET = Path(__file__).parent / "templates" / "style.css"
+ROW = 11.0  # points, of a legend
+
+
+class Key(NamedTuple):
+    """What stands for a run in a figure of several."""
+
+    glyph: str
+    variable: str  # its colour, as --series-0
+    name: str
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,12 @@ class Drawing:
     name: str
     title: str
     svg: Markup
+    legend: tuple[Key, ...] = ()  # which the page shows once for all its figures
+
+    @property
+    def file(self) -> str:
+        """Its name as a file."""
+        return re.sub(r"[^\w.]+", "-", self.name.lower()) + ".svg"
 
 
 def render(name: str, label: str, draw: Callable[[Axes], None]) -> Markup:
@@ -59,6 +79,24 @@ def render(name: str, label: str, draw: Callable[[Axes], None]) -> Markup:
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True)
     return Markup(_inline(buffer.getvalue(), label))
+
+
+def standalone(drawing: Drawing) -> str:
+    """The figure as a file of its own, in the colours of the light page, its legend below."""
+    opening, _, rest = str(drawing.svg).partition(">")
+    width, height = (72 * inches for inches in SIZE)
+    rows = "".join(
+        f'<text x="8" y="{height + ROW * (row + 0.5):g}" style="font: 8px var(--sans)" fill="var({one.variable})">'
+        f"{one.glyph} {html.escape(one.name)}</text>"
+        for row, one in enumerate(drawing.legend)
+    )
+    height += ROW * len(drawing.legend)
+    size = f'width="{width:g}pt" height="{height:g}pt" viewBox="0 0 {width:g} {height:g}"'
+    paper = '<rect width="100%" height="100%" fill="var(--paper)"/>'
+    whole = re.sub(r'viewBox="[^"]*"', size, opening) + ">" + paper + rest.replace("</svg>", f"{rows}</svg>")
+    light = STYLE_SHEET.read_text(encoding="utf-8").partition("@media")[0]
+    values = dict(re.findall(r"(--[\w-]+): (#\w+)", light)) | {"--sans": "sans-serif"}
+    return re.sub(r"var\((--[\w-]+)\)", lambda match: str(values[match[1]]), whole)
 
 
 def draw_clock(axes: Axes, phases: Sequence[PhaseFact], until: int) -> None:
@@ -103,7 +141,7 @@ def _inline(svg: str, label: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda match: _opening(match[1], label), svg, count=1)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 var(--sans)", svg)
+    svg = re.sub(r"(font-family: |font: [\d.]+px )[^;\"]*", r"\1var(--sans)", svg)  # as matplotlib writes or wrote it
     return re.sub(r"#0a0b\d\d", lambda match: f"var({VARIABLES[match[0]]})" if match[0] in VARIABLES else match[0], svg)
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import yaml
 
 from progan.report import tables
 from progan.report.account import Account, read_account
-from progan.report.canvas import Drawing
+from progan.report.canvas import Drawing, Key
 from progan.report.contest import Contest, contests
 from progan.report.differences import setting_differences, unique_names
 from progan.report.figures import loss_terms
@@ -43,17 +44,19 @@ def build_comparison(runs: Sequence[RunDirectory], out: Path) -> Path:
 
 def _content(accounts: list[Account], rows: list[Contest], settings: dict[str, list[str]]) -> dict[str, Any]:
     latest = [account.record.samples[-1:] for account in accounts]
+    styles = [style(index) for index in range(len(accounts))]
+    legend = tuple(Key(one.glyph, one.variable, account.name) for one, account in zip(styles, accounts, strict=True))
     return {
         "accounts": accounts,
-        "styles": [style(index) for index in range(len(accounts))],
+        "legend": legend,
         "states": [_state(account) for account in accounts],
         "contests": rows,
-        "metric_figures": _metric_figures(accounts, rows),
-        "loss_figures": _loss_figures(accounts),
+        "metric_figures": [replace(one, legend=legend) for one in _metric_figures(accounts, rows)],
+        "loss_figures": [replace(one, legend=legend) for one in _loss_figures(accounts)],
         "lone_terms": [term for term, times in _terms(accounts).items() if times == 1],
         "grids": [whole_grid(one[0], GRID_WIDTH) if one else None for one in latest],
         "speed": _speed_rows(accounts),
-        "speed_figures": speed_figures(accounts),
+        "speed_figures": [replace(one, legend=legend) for one in speed_figures(accounts)],
         "settings": [(name, *values) for name, values in settings.items()],
     }
 

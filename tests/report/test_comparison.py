@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from made_runs import EVIL, FLOOR, Page, measurement, started_run, tick, trained_run
@@ -47,6 +48,17 @@ def test_the_page_has_every_run_and_fetches_nothing(page: Page) -> None:
     assert all(name in page.text for name in ("a/run", "b/run", "<b>new", "unmeasured"))
     assert len(page.images) == 2
     assert page.tags.count("svg") == 3 + 2 + 2
+
+
+def test_figures_that_are_files_name_every_run_in_its_colour(page_path: Path) -> None:
+    figures = list((page_path.parent / "page-figures").iterdir())
+    assert {path.name for path in figures} >= {"swd2k.svg", "generator-wasserstein.svg", "speed.svg"}
+    assert "![swd2k](page-figures/swd2k.svg)" in page_path.with_suffix(".md").read_text(encoding="utf-8")
+    for path in figures:
+        texts = [one for one in ElementTree.parse(path).iter() if one.tag.endswith("text") and "fill" in one.attrib]
+        names = [(one.text or "").partition(" ")[2] for one in texts]
+        assert names == ["a/run", "b/run", "<b>new", "unmeasured"]
+        assert len({one.attrib["fill"] for one in texts}) == len(names)
 
 
 def test_the_row_of_a_metric_holds_the_last_values_and_marks_the_best(page: Page, written: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from made_runs import EVIL, FLOOR, Page, inspected_run, measurement, started_run, tick, trained_run
@@ -63,6 +64,18 @@ def test_markdown_is_written_beside_with_the_same_numbers(run: RunDirectory) -> 
     assert r"\<script\>" in text
 
 
+def test_figures_are_files_too_which_the_markdown_shows(run: RunDirectory, page: Page) -> None:
+    text = run.report_markdown.read_text(encoding="utf-8")
+    shown = [run.root / target for target in re.findall(r"\]\((report-figures/[^)]*)\)", text)]
+    assert len(shown) == page.tags.count("svg")
+    assert set(shown) == set((run.root / "report-figures").iterdir())
+    for path in shown:
+        text = path.read_text(encoding="utf-8")
+        assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+        assert "var(" not in text
+        assert "#1f5fae" in text  # the first series' colour on the light page
+
+
 def test_the_page_names_the_commands_of_what_is_absent(page: Page) -> None:
     assert "progan walk RUN" in page.text
     assert "progan neighbours RUN" in page.text
@@ -91,7 +104,7 @@ def test_an_interval_is_shown_with_one_number_where_it_is_even(
 def test_the_report_can_be_written_elsewhere(tmp_path: Path) -> None:
     run = trained_run(tmp_path / "run")
     page = build_report(run, tmp_path / "pages" / "mine.html")
-    assert sorted(path.name for path in page.parent.iterdir()) == ["mine.html", "mine.json", "mine.md"]
+    assert sorted(path.name for path in page.parent.iterdir()) == ["mine-figures", "mine.html", "mine.json", "mine.md"]
     assert "../run/samples/000002000-0008px.png" in page.with_suffix(".md").read_text(encoding="utf-8")
     assert not run.report_html.exists()
 
@@ -109,7 +122,7 @@ def test_every_template_is_shipped() -> None:
     [listed] = re.findall(r"^progan = \[(.*)\]$", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
     patterns = re.findall(r'"([^"]+)"', listed)
     templates = [path for path in (ROOT / "progan" / "report").rglob("*") if path.suffix in (".html", ".md", ".css")]
-    assert len(templates) == 7
+    assert len(templates) == 8
     assert all(any(path in (ROOT / "progan").glob(pattern) for pattern in patterns) for path in templates)
 
 
@@ -195,3 +208,5 @@ def test_a_figure_is_deterministic_and_has_no_colours_of_its_own() -> None:
     assert "#0a0b" not in svg
     assert "var(--series-0)" in svg
     assert "#000000" not in svg
+    assert "var(--sans)" in svg
+    assert "DejaVu" not in svg
