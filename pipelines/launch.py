@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
@@ -81,6 +82,11 @@ def check_compiler(wanted: bool) -> None:
     """ConfigError where torch.compile would fail at the first image."""
     if wanted and not any(map(shutil.which, filter(None, (os.environ.get("CXX"), "c++", "g++", "clang++", "cl")))):
         raise ConfigError("optim.compile: there is no C++ compiler; install g++, or leave it off")
+
+
+def keep_compiled(folder: Path) -> None:
+    """Where torch.compile keeps what it makes, for later processes too. A folder that the user has set stays."""
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder.resolve()))
 
 
 def make_world(accelerator: Accelerator) -> World:

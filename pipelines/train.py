@@ -18,7 +18,15 @@ from pipelines.cadence import Every
 from pipelines.console import Skips, TrainingProgress, say
 from pipelines.facts import write_facts
 from pipelines.journal import Journal
-from pipelines.launch import check_compiler, check_fit, check_precision, make_accelerator, make_world, watched
+from pipelines.launch import (
+    check_compiler,
+    check_fit,
+    check_precision,
+    keep_compiled,
+    make_accelerator,
+    make_world,
+    watched,
+)
 from pipelines.measuring import make_evaluator
 from pipelines.recorder import Recorder
 from pipelines.resume import resume, tidy
@@ -161,6 +169,8 @@ def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world:
 
 def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: World) -> tuple[Training, Loader]:
     """Training where it stopped or at its beginning, the same on all ranks, and the images for it."""
+    if plan.config.optim.compile:
+        keep_compiled(directory.compiled)
     place(plan.system, device)
     training = engine.train.start(plan.system, plan.config.optim)
 

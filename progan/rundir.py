@@ -58,6 +58,7 @@ class RunDirectory:
     neighbours/       the training images nearest to generated ones, as pictures and as facts
     probes/           how well linear classifiers do on the discriminator's features
     tensorboard/      the same curves as events
+    compiled/         what torch.compile made of the networks, for the next start
     report.*          html, md and json, made from the files above
     report-figures/   the figures of the report, as files
     """
@@ -95,6 +96,10 @@ class RunDirectory:
     @property
     def tensorboard(self) -> Path:
         return self.root / "tensorboard"
+
+    @property
+    def compiled(self) -> Path:
+        return self.root / "compiled"
 
     @property
     def report_html(self) -> Path:

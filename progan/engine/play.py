@@ -39,7 +39,7 @@ class OptimConfig(Settings):
     # Of the networks' forward and backward; weights, norms and penalties stay fp32. tf32: fp32 with rounded products.
     precision: Precision = "fp32"
     # The networks' passes by torch.compile, except in gradient penalties: compiled layers have no second derivative.
-    # It takes a minute or more for each resolution, once. For GPUs; on a CPU nothing is gained.
+    # It takes a minute or more for each resolution, once in a run. For GPUs; on a CPU nothing is gained.
     compile: bool = False
     # By resolution: a process's share of a batch is played in parts of at most so many images; none: in one. Not with
     # layers or terms that look at a whole batch, but for the groups of the minibatch statistic, which stay together.
