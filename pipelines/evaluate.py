@@ -12,16 +12,18 @@ from pipelines.cadence import Every
 from pipelines.console import measuring_progress, say
 from pipelines.launch import make_accelerator, make_world, watched
 from pipelines.measuring import make_evaluator, measure_snapshot, measure_untrained, record_all
+from pipelines.snapshots import require_the_training_set
 from progan.config import validate
 from progan.data.loader import Loader, open_set
+from progan.data.manifest import Manifest
 from progan.distributed.agreement import from_main_rank, on_every_rank
 from progan.distributed.world import World
-from progan.engine.snapshot import load_snapshot
+from progan.engine.snapshot import Snapshot, load_snapshot
 from progan.metrics.evaluator import Evaluator
 from progan.metrics.gathering import Progress
 from progan.rundir import RunDirectory, seen_by
 from progan.settings import Config, make_schedule
-from progan.types import ConfigError, DataError, DataSpec
+from progan.types import ConfigError, DataError
 
 POLL = 5.0  # seconds between two looks of a watcher
 
@@ -79,7 +81,7 @@ def evaluate(run: Path, selection: Selection, metrics: Sequence[str], changes: C
         loader = open_.enter_context(closing(Loader(manifest, config.data, config.seed, world.local_size)))
         evaluator = make_evaluator(config, loader, manifest, metrics or None, world)
         progress = open_.enter_context(measuring_progress())
-        measuring = _Measuring(directory, config, manifest.spec, evaluator, world, progress)
+        measuring = _Measuring(directory, config, manifest, evaluator, world, progress)
         if watch:
             measuring.watch(selection)
         else:
@@ -101,7 +103,7 @@ class _Measuring:
 
     directory: RunDirectory
     config: Config
-    data: DataSpec
+    manifest: Manifest
     evaluator: Evaluator
     world: World
     progress: Progress
@@ -136,13 +138,19 @@ class _Measuring:
 
     def _untrained(self, wait: bool) -> None:
         def measure() -> list[dict[str, Any]]:
-            return measure_untrained(self.evaluator, self.config, self.data, self.progress)
+            return measure_untrained(self.evaluator, self.config, self.manifest.spec, self.progress)
 
         self._once("untrained", self.config.schedule.resolution, 0, measure, wait)
 
     def _snapshot(self, path: Path, wait: bool) -> bool:
         """False if another call is at work on it and we do not wait."""
-        loaded, _ = on_every_rank(lambda: load_snapshot(path), self.world)
+
+        def load() -> Snapshot:
+            found = load_snapshot(path)
+            require_the_training_set(self.manifest, found)
+            return found
+
+        loaded, _ = on_every_rank(load, self.world)
 
         def measure() -> list[dict[str, Any]]:
             return measure_snapshot(self.evaluator, loaded, self.config, self.progress)

@@ -131,9 +131,10 @@ def check_fit(schedule: Schedule, data: DataSpec, system: System, optim: OptimCo
             )
         unit = world.size * system.group
         if stage.batch % unit:
+            groups = f" x groups of {system.group} in the minibatch statistic" if system.group > 1 else ""
             raise ConfigError(
-                f"schedule.batch.{stage.resolution}: {stage.batch} is not a multiple of {unit} "
-                f"({world.size} processes x groups of {system.group} in the minibatch statistic)"
+                f"schedule.batch: {stage.batch} is not a multiple of {unit} ({world.size} processes{groups}) at "
+                f"{stage.resolution} px"
             )
         share = stage.batch // world.size
         if optim.part_size(stage.resolution, share, system.group) < share and system.indivisible:

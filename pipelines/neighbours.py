@@ -14,7 +14,7 @@ from pipelines.console import counting, say
 from pipelines.device import evaluation_device
 from pipelines.evaluate import Changes
 from pipelines.measuring import EVALUATION_SEED, load_network
-from pipelines.snapshots import open_snapshot
+from pipelines.snapshots import open_snapshot, require_the_training_set
 from progan.config import validate
 from progan.data.loader import Loader, open_set
 from progan.data.manifest import Manifest, key
@@ -37,7 +37,9 @@ def neighbours(run: Path, snapshot: Path | None, count: int, nearest: int, featu
     directory = RunDirectory(run)
     config = changes.made_to(validate(Config, directory.read_config()))
     loaded, manifest = open_snapshot(snapshot or run), open_set(config.data)
-    _require_the_training_set(manifest, loaded)
+    require_the_training_set(manifest, loaded)
+    if manifest.count < 2:
+        raise DataError(f"{manifest.place.describe()}: one image has no neighbours; prepare at least two")
     device = evaluation_device()
     generated = _generated(loaded, count, device)
     spaces = [pixel_space(device), *([_feature_space(config)] if features else [])]
@@ -52,15 +54,6 @@ def neighbours(run: Path, snapshot: Path | None, count: int, nearest: int, featu
             facts[each.space.name] = _show(each, nearest, generated, real, picture)
             say(_line(each, manifest.count, picture))
     write_json(directory.neighbours_facts(loaded.images_seen), _facts(loaded, manifest, config) | {"spaces": facts})
-
-
-def _require_the_training_set(manifest: Manifest, snapshot: Snapshot) -> None:
-    name = manifest.place.describe()
-    if manifest.spec.fingerprint != snapshot.data.fingerprint:
-        rule = f"not the images that {snapshot.path} was trained on; name the prepared set of its training in data.path"
-        raise DataError(f"{name}: {rule}")
-    if manifest.count < 2:
-        raise DataError(f"{name}: one image has no neighbours; prepare at least two")
 
 
 def _generated(snapshot: Snapshot, count: int, device: torch.device) -> Tensor:

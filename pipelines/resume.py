@@ -1,11 +1,14 @@
 """Going on where a run stopped."""
 
+from functools import partial
 from typing import Any
 
 import yaml
 
 from pipelines.console import say
 from progan.config import validate
+from progan.distributed.agreement import from_main_rank, on_every_rank
+from progan.distributed.world import World
 from progan.engine.checkpoint import load_checkpoint
 from progan.engine.train import Training
 from progan.rundir import RunDirectory, seen_by
@@ -21,12 +24,16 @@ FREE_TO_CHANGE = (
 FIXED = "schedule.resolution"
 
 
-def resume(training: Training, directory: RunDirectory, config: Config, data: DataSpec) -> None:
-    """Put the newest checkpoint of the run into `training`; a new run starts at 0."""
-    if directory.config.exists():
-        _refuse_changes(directory, config)
-        _refuse_other_data(directory, data)
-    _load_newest(training, directory)
+def resume(training: Training, directory: RunDirectory, config: Config, data: DataSpec, world: World) -> None:
+    """Put the newest checkpoint of the run, the same on every rank, into `training`; a new run starts at 0."""
+
+    def refuse() -> None:
+        if directory.config.exists():
+            _refuse_changes(directory, config)
+            _refuse_other_data(directory, data)
+
+    on_every_rank(refuse, world)
+    _load_newest(training, directory, world)
 
 
 def tidy(training: Training, directory: RunDirectory, config: Config) -> None:
@@ -35,16 +42,18 @@ def tidy(training: Training, directory: RunDirectory, config: Config) -> None:
     directory.write_config(config.model_dump(mode="json"))
 
 
-def _load_newest(training: Training, directory: RunDirectory) -> None:
-    for path in reversed(directory.checkpoints()):
+def _load_newest(training: Training, directory: RunDirectory, world: World) -> None:
+    """The newest that all ranks can read, of those the main rank finds."""
+    checkpoints = from_main_rank(directory.checkpoints(), world)
+    for path in reversed(checkpoints):
         try:
-            load_checkpoint(training, path)
+            on_every_rank(partial(load_checkpoint, training, path), world)
         except DataError as error:
             say(f"warning: {error}; trying the one before")
             continue
         say(f"going on from {path} at {training.images_seen / 1000:.1f} kimg")
         return
-    if directory.checkpoints():
+    if checkpoints:
         raise DataError(f"{directory.root}: no checkpoint can be read; start a new run with --run")
 
 

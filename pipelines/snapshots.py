@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from progan.data.manifest import Manifest
 from progan.engine.snapshot import Snapshot, load_snapshot
 from progan.rundir import RunDirectory
 from progan.types import DataError
@@ -15,6 +16,13 @@ def open_snapshot(source: Path) -> Snapshot:
     if not snapshots:
         raise DataError(f"{source}: no snapshot in this run yet; the first comes with the first checkpoint")
     return load_snapshot(snapshots[-1])
+
+
+def require_the_training_set(manifest: Manifest, snapshot: Snapshot) -> None:
+    """DataError where these are other images than `snapshot` was trained on."""
+    if manifest.spec.fingerprint != snapshot.data.fingerprint:
+        rule = f"not the images that {snapshot.path} was trained on; name the prepared set of its training in data.path"
+        raise DataError(f"{manifest.place.describe()}: {rule}")
 
 
 def describe(snapshot: Snapshot) -> str:

@@ -173,12 +173,12 @@ def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: Wor
         keep_compiled(directory.compiled)
     place(plan.system, device)
     training = engine.train.start(plan.system, plan.config.optim)
+    resume(training, directory, plan.config, plan.manifest.spec, world)
 
     def load() -> Loader:
-        resume(training, directory, plan.config, plan.manifest.spec)
         loader = Loader(plan.manifest, plan.config.data, plan.config.seed, world.local_size)
-        for stage in plan.schedule.stages:
-            loader.require(stage.resolution, stage.batch)
+        for stage, seen in zip(plan.schedule.stages, plan.schedule.entries, strict=True):
+            loader.require(stage.resolution, stage.batch, seen * plan.system.reals_per_round)
         if plan.system.labelled_per_round:
             loader.require_labelled()
         return loader

@@ -51,6 +51,15 @@ class Schedule:
     def total_images(self) -> int:
         return self.stages[-1].end
 
+    @property
+    def entries(self) -> tuple[int, ...]:
+        """Images seen at the first round of each stage: the round before may have gone past the border."""
+        found = [self.stages[0].start]
+        for stage in self.stages[:-1]:
+            rounds = -((found[-1] - stage.end) // stage.batch)
+            found.append(found[-1] + max(0, rounds) * stage.batch)
+        return tuple(found)
+
     def __call__(self, images_seen: int) -> Phase:
         stage = next((stage for stage in self.stages if images_seen < stage.end), self.stages[-1])
         fade = (images_seen - stage.start) / (stage.end - stage.start) if stage.fading else 1.0

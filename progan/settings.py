@@ -50,6 +50,9 @@ class Config(Settings):
     def _grows_if_it_can(self) -> "Config":
         if not self.system.grows and not isinstance(self.schedule, ConstantConfig):
             raise ValueError(f"schedule.name: the networks of {self.system.name} do not grow; choose constant")
+        resolution = self.schedule.resolution
+        if self.system.grows and resolution & (resolution - 1):
+            raise ValueError(f"schedule.resolution: {self.system.name} doubles from 4 px: no way to {resolution} px")
         return self
 
 

@@ -49,6 +49,9 @@ class Batch:
 
     images: Tensor  # NCHW: float in [-1, 1] inside networks and losses, uint8 in [0, 255] as it comes from the loader
     labels: Tensor  # N, int64: class index, UNLABELLED where unknown; of a set with several labels NK of 1 and 0
+    # Scalar: images with a label in a part like this of the global batch, on average, so that means over them do not
+    # depend on the parts; None: those in this batch.
+    known: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ def test_overrides_reach_any_depth_and_integer_keys(tmp_path: Path) -> None:
         ("optim.lr=fast", "optim.lr: input should be a valid number"),
         ("optim.precision=fp8", "optim.precision: input should be 'fp32', 'tf32', 'bf16' or 'fp16', got 'fp8'"),
         ("schedule.resolution=48", "powers of two"),
+        ("schedule={name: constant, resolution: 28, total_kimg: 1}", "schedule.resolution: progan doubles from 4 px"),
         ("schedule={name: constant, resolution: 28, total_kimg: 1, fade_kimg: 2}", "schedule.fade_kimg: unknown key"),
         ("optim.discriminator={name: sgd, lr: 0.01, beta1: 0.5}", "optim.discriminator.beta1: unknown key"),
         ("schedule.batch.32=0", "schedule.batch.32: input should be greater than or equal to 1, got 0"),

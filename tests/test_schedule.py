@@ -73,6 +73,18 @@ def test_stages_join_without_gap_and_every_stage_has_its_own_index() -> None:
     assert all(one.end == next_one.start for one, next_one in itertools.pairwise(stages))
 
 
+def test_a_stage_is_entered_by_the_first_round_past_its_border() -> None:
+    config = ProgressiveConfig(resolution=16, fade_kimg=0.042, stable_kimg=0.042, batch={4: 20, 8: 20, 16: 16})
+    schedule = progressive(config, 0.001)
+    seen, entered = 0, {}
+    while seen < schedule.total_images:
+        phase = schedule(seen)
+        entered.setdefault(phase.index, seen)
+        seen += phase.batch
+    assert dict(enumerate(schedule.entries)) == entered
+    assert schedule.entries[1] == 60
+
+
 def test_no_growing_is_a_schedule_of_one_stage() -> None:
     schedule = progressive(ProgressiveConfig(resolution=32, start_resolution=32, stable_kimg=10), 0.001)
     assert [(stage.resolution, stage.fading, stage.end) for stage in schedule.stages] == [(32, False, 10_000)]

@@ -127,13 +127,13 @@ class Loader:
         """Equal where `images` gives the images of one set in the same order."""
         return f"{'shuffled' if self._stream is None else 'stream'} {self._seed}"
 
-    def require(self, resolution: int, batch: int) -> None:
-        """ConfigError unless batches of so many images, of all processes together, can be read at this resolution.
+    def require(self, resolution: int, batch: int, position: int = 0) -> None:
+        """ConfigError unless batches of so many images, of all processes together, can be read from this position on.
 
         Resolutions that are named so are planned: the next one of a remote set is downloaded while one is trained.
         """
         if self._stream is not None:
-            self._stream.require(resolution, batch)
+            self._stream.require(resolution, batch, position)
         else:
             self._require_room(resolution)
         self._planned.append(resolution)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 from progan.distributed.world import World, together
 from progan.types import ConfigError, DataError, ProganError, TrainingError
@@ -69,6 +70,15 @@ def from_main_rank(value: Result, world: World) -> Result:
 def largest(number: int, world: World) -> int:
     """The largest of the ranks' numbers; all get the same answer."""
     return max(to_all_ranks(number, world))
+
+
+def summed(numbers: Tensor, world: World) -> Tensor:
+    """The sums of the ranks' numbers, which are on the CPU."""
+    if world.size > 1:
+        numbers = numbers.clone()
+        with together():
+            dist.all_reduce(numbers, group=_cpu_group())
+    return numbers
 
 
 def _first(problem: ProganError | None, world: World) -> ProganError:

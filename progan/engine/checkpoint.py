@@ -60,7 +60,9 @@ def _make_room_for_moments(name: str, player: Player, stored: dict[str, Tensor])
         moments = {full.removeprefix(prefix): tensor for full, tensor in stored.items() if full.startswith(prefix)}
         if moments:
             player.optimizer.state[parameter] = {
-                # The step count is a scalar on the CPU; the moments lie like their parameter.
-                moment: torch.empty_like(parameter) if tensor.dim() else torch.empty((), dtype=tensor.dtype)
+                # As a fused optimizer makes them: the moments lie like their parameter, the step count on its device.
+                moment: torch.empty_like(parameter)
+                if tensor.dim()
+                else torch.empty((), dtype=tensor.dtype, device=parameter.device)
                 for moment, tensor in moments.items()
             }

@@ -5,7 +5,7 @@ processes nor the size of the parts changes what is trained.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from progan.data.reals import to_reals
-from progan.distributed.agreement import on_every_rank
+from progan.distributed.agreement import on_every_rank, summed
 from progan.distributed.world import World
 from progan.engine.play import Game, OptimConfig
+from progan.losses.auxiliary import labelled
 from progan.losses.objective import Round
 from progan.random import generator, key
 from progan.sampling.latents import draw_labels, draw_latents
@@ -62,10 +63,11 @@ class Stored:
     images: Tensor  # uint8 N3HW
     labels: Tensor
     mirror: Tensor | None  # N bool
+    known: Tensor  # scalar, not on the device: so many have a label, of a rank's share on average if terms read labels
 
     def reals(self, part: slice, fade: float) -> Batch:
-        mirror = None if self.mirror is None else self.mirror[part]
-        return Batch(to_reals(self.images[part], mirror, fade), self.labels[part])
+        mirror, labels = None if self.mirror is None else self.mirror[part], self.labels[part]
+        return Batch(to_reals(self.images[part], mirror, fade), labels, self.known * len(labels) / len(self.labels))
 
 
 class Reals(NamedTuple):
@@ -87,7 +89,13 @@ def read_reals(system: System, moment: Moment, reals: RealImages, rules: Rules, 
             _batches(moment, system.labelled_per_round, reals.labelled_batch, "mirror-labelled", rules),
         )
 
-    return on_every_rank(read, rules.world, flag)
+    found, flag = on_every_rank(read, rules.world, flag)
+    if system.reads_labels:
+        # A rank whose share has few labels must not count them for more than another does.
+        world = rules.world
+        known = [replace(one, known=summed(one.known, world) / world.size) for one in found.of_all]
+        found = found._replace(of_all=known)
+    return found, flag
 
 
 def _batches(moment: Moment, count: int, read: Read, stream: str, rules: Rules) -> list[Stored]:
@@ -101,7 +109,8 @@ def _batches(moment: Moment, count: int, read: Read, stream: str, rules: Rules) 
         if rules.mirror:
             draw = torch.rand(phase.batch, generator=generator(rules.seed, stream, position))
             mirror = _sent(draw[share] < 0.5, rules.device)
-        stored.append(Stored(_sent(batch.images, rules.device), _sent(batch.labels, rules.device), mirror))
+        known = labelled(batch.labels).sum().float()
+        stored.append(Stored(_sent(batch.images, rules.device), _sent(batch.labels, rules.device), mirror, known))
     return stored
 
 

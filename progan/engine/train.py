@@ -138,7 +138,6 @@ def _enter(training: Training, phase: Phase, optim: OptimConfig) -> None:
 
 
 def _average(training: Training, phase: Phase, optim: OptimConfig) -> None:
-    # Before the plays: the official code averages between D's step and G's, where G is as its last step left it.
     factor = decay(phase.batch, training.images_seen, optim.ema_half_life_kimg, optim.ema_ramp_up)
     update_average(training.average, training.system.generator, factor)
 
@@ -146,11 +145,16 @@ def _average(training: Training, phase: Phase, optim: OptimConfig) -> None:
 def play_round(training: Training, moment: Moment, reals: Reals, rules: Rules) -> dict[str, Tensor]:
     """Each play in its turn -> the terms, on the device; of a player that plays several times their means."""
     _enter(training, moment.phase, rules.optim)
-    _average(training, moment.phase, rules.optim)
+    averages = rules.optim.ema_half_life_kimg > 0
+    # Before the plays: the official code averages between D's step and G's, where G is as its last step left it.
+    if averages:
+        _average(training, moment.phase, rules.optim)
     played: dict[str, list[Tensor]] = {}
     for play in training.system.plays():
         for name, value in _play(training, play, moment, reals, rules).items():
             played.setdefault(name, []).append(value)
+    if not averages:
+        _average(training, moment.phase, rules.optim)
     return {name: values[0] if len(values) == 1 else torch.stack(values).mean() for name, values in played.items()}
 
 

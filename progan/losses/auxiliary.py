@@ -30,26 +30,37 @@ def _mean_features(verdict: Verdict) -> Tensor:
     return verdict.features.float().mean(dim=0)
 
 
+def labelled(labels: Tensor) -> Tensor:
+    """Which images have a label, N: of N classes, or of NK labels."""
+    known = labels != UNLABELLED
+    return known if labels.dim() == 1 else known.any(dim=1)
+
+
 def label_loss(verdict: Verdict, batch: Batch) -> Tensor:
     """-log P(label | image) by D's label logits, the mean over the labelled images; 0, not NaN, when there are none.
+
+    Of parts of a global batch the mean of these is that of the batch, however the labels lie.
 
     One class an image: P is their softmax. Several labels an image: each has a probability of its own, the sigmoid of
     its logit, and P is their product.
     """
     if verdict.classes is None:
         raise ValueError("a class-label term needs a discriminator with a label head")
-    logits, known = verdict.classes.float(), batch.labels != UNLABELLED
+    logits = verdict.classes.float()
     if batch.labels.dim() == 1:
         total = F.cross_entropy(logits, batch.labels, ignore_index=UNLABELLED, reduction="sum")
-        return total / known.sum().clamp(min=1)
-    each = F.binary_cross_entropy_with_logits(logits, batch.labels.float(), reduction="none")
-    return (each * known).sum() / known.any(dim=1).sum().clamp(min=1)
+    else:
+        each = F.binary_cross_entropy_with_logits(logits, batch.labels.float(), reduction="none")
+        total = (each * (batch.labels != UNLABELLED)).sum()
+    known = labelled(batch.labels).sum() if batch.known is None else batch.known
+    return total / known.clamp(min=1e-9)  # where there are none the sum is 0
 
 
 class RealLabel(Term):
     """-E log P(c | real), over the real images with a label (AC-GAN, arXiv 1610.09585, equation 3, first half)."""
 
     reads_real = True
+    reads_labels = True
 
     def forward(self, game: Round) -> Tensor:
         return label_loss(game.on_real, game.real)

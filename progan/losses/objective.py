@@ -83,6 +83,7 @@ class Term(nn.Module):
 
     reads_real = False  # whether the term looks at real images; a play without such a term reads none
     reads_labelled = False  # whether it looks at a batch of real images that all have a label
+    reads_labels = False  # whether it is a mean over those of the real images that have a label
     apart = False  # whether it asks for none of the round's verdicts, and so has gradients of its own
     period = 1  # it works in the first of so many rounds, and rests in the others
 
@@ -111,6 +112,10 @@ class Objective(nn.Module):
     @property
     def reads_labelled(self) -> bool:
         return any(getattr(term, "reads_labelled", False) for term in self.terms.values())
+
+    @property
+    def reads_labels(self) -> bool:
+        return any(getattr(term, "reads_labels", False) for term in self.terms.values())
 
     @property
     def period(self) -> int:

@@ -145,9 +145,13 @@ class RealSides:
                 self._keep_floor(spec, family.compare(None, summaries[0]))
 
     def _recall_floors(self, specs: Sequence[MetricSpec]) -> None:
-        """What the main rank finds on disk all of them know, for it decides what is drawn."""
+        """What the main rank has measured or finds on disk all of them know, for it decides what is drawn."""
         wanted = [spec for spec in specs if spec.row.needs_real and self._world.is_main]
-        found = {spec: self._cache.floor(spec, self._resolution, self._network(spec)) for spec in wanted}
+        found = {
+            spec: self._floors.get((spec, self._resolution))
+            or self._cache.floor(spec, self._resolution, self._network(spec))
+            for spec in wanted
+        }
         for spec, floor in from_main_rank(found, self._world).items():
             if floor is not None:
                 self._floors[spec, self._resolution] = floor

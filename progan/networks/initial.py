@@ -25,4 +25,5 @@ def draw_he_normal(network: nn.Module, bias: float) -> None:
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            nn.init.constant_(module.bias, bias)
+            if module.bias is not None:
+                nn.init.constant_(module.bias, bias)

@@ -19,6 +19,7 @@ from progan.systems.pair import Pair, Shape
 from progan.types import ConfigError
 
 Count = Annotated[int, Field(ge=1)]
+Levels = Annotated[tuple[tuple[Count, Count], ...], Field(min_length=1)]
 
 
 class ConvolutionalNetworks(Settings):
@@ -27,8 +28,8 @@ class ConvolutionalNetworks(Settings):
     name: Literal["convolutional"] = "convolutional"
     channels: Literal[1, 3] = 3  # 1: grey
     # Pixels and feature maps of the dense layer, then of each transposed convolution but the last, which paints.
-    generator: tuple[tuple[Count, Count], ...] = ((2, 512), (4, 256), (7, 128), (14, 64))
-    discriminator: tuple[Count, ...] = (16, 32, 64, 128)  # feature maps of each convolution
+    generator: Levels = ((2, 512), (4, 256), (7, 128), (14, 64))
+    discriminator: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32, 64, 128)  # maps of each convolution
     norm: Literal["batch", "virtual", "none"] = "batch"
     reference: Count = 64  # images of the reference batch of virtual batch norm: the first real ones, and latents
     minibatch_kernels: tuple[Count, Count] | None = None  # number and size of D's, as (100, 5); null: none

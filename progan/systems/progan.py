@@ -27,7 +27,7 @@ class WassersteinLoss(Settings):
     """WGAN-GP with drift: the published loss."""
 
     name: Literal["wgan-gp"] = "wgan-gp"
-    gradient_penalty: NotNegative = 10.0  # weight
+    gradient_penalty: NotNegative = 10.0  # weight, of the excess as a share of the target
     target: Positive = 1.0  # gradient norm the penalty pulls to
     # Of a process's images, for the penalty: 1 is published, less is faster (the penalty is a third of a round).
     penalty_share: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -39,7 +39,7 @@ class WassersteinLoss(Settings):
         return {
             "discriminator": [
                 Weighted("wasserstein", WassersteinCritic()),
-                Weighted("gradient_penalty", penalty, self.gradient_penalty),
+                Weighted("gradient_penalty", penalty, self.gradient_penalty / self.target**2),
                 Weighted("drift", Drift(), self.drift),
             ],
             "generator": [Weighted("wasserstein", WassersteinGenerator())],

@@ -62,6 +62,10 @@ class System:
         return sum(play.reads is not None for play in self.plays())
 
     @property
+    def reads_labels(self) -> bool:
+        return any(objective.reads_labels for objective in self.objectives.values())
+
+    @property
     def labelled_per_round(self) -> int:
         return sum(play.labelled is not None for play in self.plays())
 

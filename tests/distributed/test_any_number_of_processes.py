@@ -64,7 +64,8 @@ def test_a_checkpoint_of_two_processes_goes_on_with_one_or_four(trained: Path, l
 def test_labelled_batches_are_shared_like_others_and_ranks_that_normalise_their_own_share_agree(tmp_path: Path) -> None:
     for processes in (1, 2):
         launch(processes, "family", tmp_path)
-    compare(tmp_path / "semi-supervised-1.safetensors", tmp_path / "semi-supervised-2.safetensors")
+    for name in ("semi-supervised", "progan"):
+        compare(tmp_path / f"{name}-1.safetensors", tmp_path / f"{name}-2.safetensors")
     assert (tmp_path / "dcgan-2.safetensors").exists()  # after every round both compared their weights
 
 

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -38,14 +39,17 @@ STOP_AT = 112  # images: in the middle of the fade
 class RandomImages:
     """Real images that are a function of their position; notes which were asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, labelled: int = 0) -> None:
+        """labelled: how many of each batch, the first ones, have a label."""
+        self.labelled = labelled
         self.asked: list[tuple[int, int, int]] = []
 
     def batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
         self.asked.append((resolution, position, count))
         draw = generator(0, f"images-{resolution}", position)
         images = torch.randint(0, 256, (count, 3, resolution, resolution), dtype=torch.uint8, generator=draw)
-        return Batch(images[part], torch.full((count,), -1)[part])
+        number = torch.arange(count)
+        return Batch(images[part], torch.where(number < self.labelled, number % 2, -1)[part])
 
     def labelled_batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
         images = self.batch(resolution, position, count, part).images
@@ -93,7 +97,9 @@ def going_on(world: World, folder: Path) -> None:
 
 
 def family(world: World, folder: Path) -> None:
-    """A system with labelled batches and several plays to the end; one that normalises batches, whose ranks agree."""
+    """A system with labelled batches and several plays to the end; one that learns the few labels of its reals, all of
+    them in the share of rank 0; one that normalises batches, whose ranks agree."""
+    naming = {"name": "progan", "latent_dim": 8, "maps_base": 32, "maps_max": 8}
     labelled = {
         "name": "semi-supervised",
         "generator_loss": "logistic",
@@ -102,13 +108,12 @@ def family(world: World, folder: Path) -> None:
     }
     normalising = {"name": "dcgan", "latent_dim": 8, "networks": {"generator": [[4, 8]], "discriminator": [4, 8]}}
     optim, data = OptimConfig(ema_half_life_kimg=0), DataSpec((4, 8), 64, ("one", "other"), "none")
-    for tree in (labelled, normalising):
+    for tree in (labelled, naming, normalising):
         torch.manual_seed(0)
         training = start(build(read_config(tree), data, 8), optim)
         rules = Rules(0, optim, True, 16, world, torch.device("cpu"), compare_rounds=1)
-        for _ in train(
-            training, constant(ConstantConfig(resolution=8, batch=16, total_kimg=0.08), 0.01), RandomImages(), rules
-        ):
+        schedule = constant(ConstantConfig(resolution=8, batch=16, total_kimg=0.08), 0.01)
+        for _ in train(training, schedule, RandomImages(labelled=3), rules):
             pass
         if world.is_main:
             save_checkpoint(training, folder / f"{tree['name']}-{world.size}.safetensors")
@@ -137,7 +142,7 @@ def small_network() -> FeatureNetwork:
 
 
 def measure(world: World, folder: Path) -> None:
-    """Metrics of an untrained generator, each twice: the second time the real side is known."""
+    """Metrics of an untrained generator, each twice: then the real side is known, though no file keeps it."""
     torch.manual_seed(0)
     system = build(ProganConfig(latent_dim=8, maps_base=32, maps_max=8), DataSpec((4, 8, 16), 64, (), "none"), 16)
     reals = RandomImages()
@@ -149,16 +154,19 @@ def measure(world: World, folder: Path) -> None:
         load_network=small_network,
         world=world,
     )
-    set_phase(system.generator, Phase(0, 16, 1.0, 16, 0.001))
-    found = [
-        evaluator.measure([image_sequence(system.generator, 16, 1, system.latents, system.labels)], 16)
-        for _ in range(2)
-    ]
-    values = [[(record["metric"], record["value"], record["floor"]) for record in records] for records in found]
+
+    def at(resolution: int) -> list[dict[str, Any]]:
+        set_phase(system.generator, Phase(0, resolution, 1.0, 16, 0.001))
+        shown = image_sequence(system.generator, resolution, 1, system.latents, system.labels)
+        return evaluator.measure([shown], resolution)
+
+    first, between, again = at(16), at(8), at(16)
+    names = ("metric", "value", "floor")
+    values = [[[record[name] for name in names] for record in records] for records in (first, again)]
     if world.is_main:
         (folder / f"metrics-{world.size}.json").write_text(json.dumps(values))
     else:
-        assert values == [[], []]
+        assert [*values, between] == [[], [], []]
 
 
 TASKS: dict[str, Callable[[World, Path], None]] = {

@@ -60,7 +60,7 @@ def setup() -> Callable[..., Setup]:
         growing = ProgressiveConfig(
             resolution=RESOLUTION, fade_kimg=0.096, stable_kimg=0.064, batch={4: 16, 8: 8}, lr={8: 0.002}
         )
-        settings = OptimConfig(ema_half_life_kimg=0.05, **optim)
+        settings = OptimConfig.model_validate({"ema_half_life_kimg": 0.05} | optim)
         rules = Rules(0, settings, True, tick, world or World(), torch.device("cpu"))
         return Setup(config, progressive(growing, settings.lr), settings, rules)
 

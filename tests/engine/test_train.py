@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from progan.distributed.world import World
 from progan.engine.average import decay
-from progan.engine.checkpoint import load_checkpoint, save_checkpoint
+from progan.engine.checkpoint import _make_room_for_moments, load_checkpoint, save_checkpoint
 from progan.engine.compiling import compile_network
-from progan.engine.play import SMALLEST_SCALE, playing, precision
+from progan.engine.play import SMALLEST_SCALE, OptimConfig, Player, playing, precision
 from progan.engine.rounds import RealImages
 from progan.engine.train import Training, train
+from progan.losses.objective import Objective
 from progan.types import Batch, DataError, TrainingError
 
 
@@ -140,6 +142,11 @@ def test_the_average_is_that_of_the_generator_before_each_round(setup: Callable[
     torch.testing.assert_close(training.average.stem.bias, expected)
 
 
+def test_without_an_average_samples_are_the_generator_itself(setup: Callable[..., Any], reals: RealImages) -> None:
+    training = _run(setup(ema_half_life_kimg=0), reals)
+    assert _equal(training.system.generator.state_dict(), training.average.state_dict())
+
+
 def test_the_decay_halves_the_past_after_the_half_life_at_any_batch() -> None:
     assert decay(32, 10**6, 10, None) ** (10_000 / 32) == pytest.approx(0.5)
     assert decay(512, 10**6, 10, None) ** (10_000 / 512) == pytest.approx(0.5)
@@ -215,6 +222,26 @@ def test_the_shares_of_any_world_are_the_global_batch_in_order() -> None:
     batch = list(range(16))
     for size in (1, 2, 4):
         assert [image for rank in range(size) for image in batch[World(rank, size).share(16)]] == batch
+
+
+def test_a_restored_optimizer_keeps_its_numbers_where_a_fresh_one_does() -> None:
+    """Fused optimizers take a step count on their parameters' device only: seen on a GPU that is only pretended."""
+    with FakeTensorMode():
+        network = torch.nn.ParameterDict({"weight": torch.nn.Parameter(torch.empty(2, 3, device="cuda"))})
+        player = Player("generator", network, Objective([]), OptimConfig())
+        for parameter in network.parameters():
+            parameter.grad = torch.empty_like(parameter)
+        player.optimizer.step()
+        fresh = {(name, key): moment.device for name, key, moment in _moments(player)}
+        stored = {f"generator-optimizer.{name}.{key}": held.cpu() for name, key, held in _moments(player)}
+        _make_room_for_moments("generator", player, stored)
+        assert {(name, key): moment.device for name, key, moment in _moments(player)} == fresh
+        assert {device.type for device in fresh.values()} == {"cuda"}
+
+
+def _moments(player: Player) -> list[tuple[str, str, Tensor]]:
+    state = player.optimizer.state
+    return [(name, key, held) for name, p in player.network.named_parameters() for key, held in state[p].items()]
 
 
 def test_a_checkpoint_of_other_networks_is_refused(

@@ -15,6 +15,7 @@ from progan.losses.auxiliary import FakeLabel, RealLabel
 from progan.losses.objective import Objective, Round, Weighted
 from progan.losses.penalties import R1, GradientPenalty
 from progan.networks.progressive import ProgressiveDiscriminator
+from progan.systems.progan import WassersteinLoss
 from progan.types import Batch, Verdict
 
 
@@ -128,6 +129,12 @@ def test_adversarial_terms_agree_with_their_formulas() -> None:
     discriminator = -(_log(1) + _log(3)) / 2 - (_log(0) + _log(2)) / 2
     assert LogisticDiscriminator()(game).item() == pytest.approx(discriminator)
     assert LogisticGenerator()(game).item() == pytest.approx(-(_log(0) + _log(-2)) / 2)
+
+
+def test_a_penalty_s_weight_is_of_the_excess_as_a_share_of_the_target() -> None:
+    """wgan_lambda / wgan_target^2, as in the official code."""
+    rows = {row.name: row.weight for row in WassersteinLoss(target=750).objectives(1)["discriminator"]}
+    assert rows["gradient_penalty"] == pytest.approx(10 / 750**2)
 
 
 def _labelled(logits: Tensor, real: list[object], fake: list[object]) -> Round:

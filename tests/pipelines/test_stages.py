@@ -236,6 +236,16 @@ def test_evaluating_again_gives_the_same_number_and_measures_nothing_twice(run: 
     assert again["floor"] == before["floor"]
 
 
+def test_a_run_is_not_measured_against_other_images(config: Path, run: Path, tmp_path: Path) -> None:
+    copy = RunDirectory(tmp_path / "copy")
+    shutil.copytree(run, copy.root)
+    _progan("prepare", "synthetic", "--out", tmp_path / "other", "--resolution", 16, "--limit", 1100, "--seed", 9)
+    settings = copy.read_config()
+    copy.write_config(settings | {"data": settings["data"] | {"path": str(tmp_path / "other")}})
+    assert "other: not the images that" in refused("evaluate", copy.root, "energy1k")
+    assert _metric_values(copy.root) == _metric_values(run)
+
+
 def test_snapshots_are_measured_by_processes_beside_the_training(config: Path, run: Path) -> None:
     """What they find, two at once, is what the training would have found, each result once."""
     directory = config.parent / "beside"

@@ -144,3 +144,19 @@ def test_what_is_asked_for_is_what_is_painted(config: SystemConfig, reals: Halve
     asked = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]] if reals.several else [0, 1]).repeat(50, *[1] * reals.several)
     wanted = asked if reals.several else F.one_hot(asked, 2)
     assert ((_brightness(system, asked) > 0) == wanted.bool()).float().mean() > 0.95
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("share", [0.1, 0.02])
+def test_the_few_labels_of_a_batch_weigh_the_same_in_parts(several: bool, share: float) -> None:
+    def term(parts: dict[int, int]) -> float:
+        data = SEVERAL if several else CLASSES
+        optim = OptimConfig(max_images_per_process=parts)
+        schedule = constant(ConstantConfig(resolution=SIZE, batch=32, total_kimg=0.032), 0.001)
+        rules = Rules(0, optim, False, 32, World(), torch.device("cpu"))
+        config = AcganConfig(latent_dim=4, networks=DENSE)
+        (tick,) = train(start(_built(config, data), optim), schedule, Halves(several, labelled=share), rules)
+        return tick.losses["discriminator/label_real"]
+
+    assert term({SIZE: 4}) == pytest.approx(term({}), rel=1e-5)
+    assert term({}) > 0
