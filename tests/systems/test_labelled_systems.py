@@ -147,7 +147,7 @@ def test_what_is_asked_for_is_what_is_painted(config: SystemConfig, reals: Halve
 
 
 @pytest.mark.parametrize("several", [False, True])
-@pytest.mark.parametrize("share", [0.1, 0.02])
+@pytest.mark.parametrize("share", [0.1, 0.05])
 def test_the_few_labels_of_a_batch_weigh_the_same_in_parts(several: bool, share: float) -> None:
     def term(parts: dict[int, int]) -> float:
         data = SEVERAL if several else CLASSES
