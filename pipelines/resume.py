@@ -31,6 +31,7 @@ def resume(training: Training, directory: RunDirectory, config: Config, data: Da
         if directory.config.exists():
             _refuse_changes(directory, config)
             _refuse_other_data(directory, data)
+        _refuse_lost_checkpoints(directory)
 
     on_every_rank(refuse, world)
     _load_newest(training, directory, world)
@@ -81,6 +82,15 @@ def _refuse_other_data(directory: RunDirectory, data: DataSpec) -> None:
     before = directory.read_facts()["data"]["fingerprint"]
     if before != data.fingerprint:
         raise DataError(f"data.path: the images differ from those {directory.root} was begun with; give another --run")
+
+
+def _refuse_lost_checkpoints(directory: RunDirectory) -> None:
+    """Beginning anew would delete all results; a single snapshot a killed training may have left before any."""
+    count = len(directory.snapshots())
+    if count > 1 and not directory.checkpoints():
+        raise DataError(
+            f"{directory.root}: holds {count} snapshots but no checkpoint; restore one, or give another --run"
+        )
 
 
 def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:

@@ -72,7 +72,12 @@ def train(config_path: Path, run: Path | None, overrides: Sequence[str], process
         plan, _ = on_every_rank(lambda: _plan(config_path, overrides, world), world)
         watch.patience = 60 * plan.config.cadence.patience_minutes
         on_every_rank(lambda: held.enter_context(directory.locked(world.is_main)), world)
-        stopped = _kept_status(directory, plan, world, lambda: _train(plan, directory, accelerator, world, received))
+        training, loader = _ready(plan, directory, accelerator.device, world)
+
+        def go_on() -> int:
+            return _train(plan, training, loader, directory, accelerator, world, received)
+
+        stopped = _kept_status(directory, plan, world, go_on)
     accelerator.end_training()
     if stopped:
         say(f"stopped; the same command goes on from {directory.root}")
@@ -92,8 +97,8 @@ def _kept_status(directory: RunDirectory, plan: Plan, world: World, training: Ca
     write("running")
     try:
         number = training()
-    except ProganError as error:
-        write("failed", problem=str(error))
+    except Exception as error:
+        write("failed", problem=str(error) if isinstance(error, ProganError) else repr(error))
         raise
     write("stopped" if number else "finished", signal.Signals(number).name if number else "")
     return number
@@ -115,10 +120,17 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
     return Plan(config, schedule, manifest, system)
 
 
-def _train(plan: Plan, directory: RunDirectory, accelerator: Accelerator, world: World, received: Sequence[int]) -> int:
+def _train(
+    plan: Plan,
+    training: Training,
+    loader: Loader,
+    directory: RunDirectory,
+    accelerator: Accelerator,
+    world: World,
+    received: Sequence[int],
+) -> int:
     """Train until the end or a signal -> the signal's number, 0 at the end."""
     config, schedule, device = plan.config, plan.schedule, accelerator.device
-    training, loader = _ready(plan, directory, device, world)
     names = config.evaluation.metrics if config.evaluation.in_training else ()
     evaluator = make_evaluator(config, loader, plan.manifest, names, world)
     recorder = Recorder(config, directory, plan.manifest.spec, training, evaluator, world)

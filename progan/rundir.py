@@ -2,9 +2,10 @@
 
 import fcntl
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,9 @@ import yaml
 
 from progan.files import append_jsonl, keep_jsonl, read_jsonl, write_json, write_text
 from progan.types import DataError
+
+STATE, SHEET, FACTS, PICTURE = r"\d{9}\.safetensors", r"\d{9}-\d{4,}px\.png", r"\d{9}\.json", r"\d{9}-\w+\.png"
+TEMPORARY = r"\.\d{9}\.safetensors\.\d+\.tmp"  # of a process that was killed while it wrote
 
 
 def seen_by(path: Path) -> int:
@@ -118,49 +122,53 @@ class RunDirectory:
 
     def samples(self) -> list[Path]:
         """Sample grids, oldest first."""
-        return sorted((self.root / "samples").glob("*.png"))
+        return self._files("samples", SHEET)
 
     def walk(self, images_seen: int, resolution: int) -> Path:
         return self.root / "walks" / f"{images_seen:09d}-{resolution:04d}px.png"
 
     def walks(self) -> list[Path]:
         """Strips, oldest first."""
-        return sorted((self.root / "walks").glob("*.png"))
+        return self._files("walks", SHEET)
 
     def checkpoint(self, images_seen: int) -> Path:
         return self.root / "checkpoints" / f"{images_seen:09d}.safetensors"
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints, oldest first."""
-        return sorted((self.root / "checkpoints").glob("[0-9]*.safetensors"))
+        return self._files("checkpoints", STATE)
 
     def snapshot(self, images_seen: int) -> Path:
         return self.root / "snapshots" / f"{images_seen:09d}.safetensors"
 
     def snapshots(self) -> list[Path]:
         """Snapshots, oldest first."""
-        return sorted((self.root / "snapshots").glob("[0-9]*.safetensors"))
+        return self._files("snapshots", STATE)
 
     def neighbours_picture(self, images_seen: int, space: str) -> Path:
         return self.root / "neighbours" / f"{images_seen:09d}-{space}.png"
 
     def neighbours_pictures(self) -> list[Path]:
         """Oldest first."""
-        return sorted((self.root / "neighbours").glob("[0-9]*.png"))
+        return self._files("neighbours", PICTURE)
 
     def neighbours_facts(self, images_seen: int) -> Path:
         return self.root / "neighbours" / f"{images_seen:09d}.json"
 
     def all_neighbours_facts(self) -> list[Path]:
         """Oldest first."""
-        return sorted((self.root / "neighbours").glob("[0-9]*.json"))
+        return self._files("neighbours", FACTS)
 
     def probe(self, images_seen: int) -> Path:
         return self.root / "probes" / f"{images_seen:09d}.json"
 
     def probes(self) -> list[Path]:
         """Oldest first."""
-        return sorted((self.root / "probes").glob("[0-9]*.json"))
+        return self._files("probes", FACTS)
+
+    def _files(self, folder: str, name: str) -> list[Path]:
+        """Those that training or a stage has named, by the pattern; others are the user's."""
+        return sorted(path for path in (self.root / folder).glob("*") if re.fullmatch(name, path.name))
 
     def write_config(self, config: dict[str, Any]) -> None:
         write_text(self.config, yaml.safe_dump(config, sort_keys=False))
@@ -197,8 +205,7 @@ class RunDirectory:
         return read_jsonl(self.warnings)
 
     def read_facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = json.loads(self.facts.read_text(encoding="utf-8"))
-        return facts
+        return _read_json(self.facts)
 
     def write_facts(self, facts: dict[str, Any]) -> None:
         write_json(self.facts, facts)
@@ -207,7 +214,14 @@ class RunDirectory:
         """DataError where no training was begun."""
         if not self.status.exists():
             raise DataError(f"{self.root}: not a run directory (no {self.status.name}); give the --run of a training")
-        return Status(**json.loads(self.status.read_text(encoding="utf-8")))
+        try:
+            status = Status(**_read_json(self.status))
+        except TypeError as error:
+            raise DataError(
+                f"{self.status}: not the state of a run ({error}); remove it, the training writes it"
+            ) from None
+        checkpoints = self.checkpoints()
+        return replace(status, images_seen=seen_by(checkpoints[-1])) if checkpoints else status
 
     def write_status(self, status: Status) -> None:
         write_json(self.status, asdict(status))
@@ -242,7 +256,7 @@ class RunDirectory:
             yield True
 
     def rewind(self, images_seen: int) -> None:
-        """Forget what was recorded after `images_seen`: a resumed run records it again."""
+        """Forget what was recorded after `images_seen`: a resumed run records it again; and what was half written."""
         for path in (self.stats, self.metrics, self.classifications, self.warnings):
             if path.exists():
                 keep_jsonl(path, lambda record: record["images_seen"] <= images_seen)
@@ -250,6 +264,16 @@ class RunDirectory:
         for path in (*self.samples(), *self.walks(), *self.snapshots(), *self.checkpoints(), *found):
             if seen_by(path) > images_seen:
                 path.unlink()
+        for path in (*self._files("checkpoints", TEMPORARY), *self._files("snapshots", TEMPORARY)):
+            path.unlink()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: broken ({error}); restore it, or begin another run") from None
+    return found
 
 
 def run_of(snapshot: Path) -> RunDirectory | None:

@@ -1,9 +1,11 @@
-"""Named tensors plus JSON facts in one safetensors file: written atomically, read without pickle."""
+"""Named tensors plus JSON facts in one safetensors file: written atomically with a checksum, read without pickle."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -13,14 +15,23 @@ from progan.types import DataError
 
 
 def save_tensors(path: Path, kind: str, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """`kind` names the format and its version; `facts` is JSON."""
-    header = {"progan": json.dumps({"format": kind, **facts})}
+    """`kind` names the format and its version; `facts` is JSON. DataError where there is no room."""
+    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    header = {"progan": json.dumps({"format": kind, "sha256": _digest(held), **facts})}
     with atomic_path(path) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata=header)
+        try:
+            save_file(held, temporary, metadata=header)
+        except SafetensorError as error:
+            raise DataError(
+                f"{path}: cannot be written ({error}); make room, and give the same command again"
+            ) from None
 
 
 def load_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors (on the CPU) and facts of a file of this `kind`; DataError naming the file otherwise."""
+    """The tensors (on the CPU) and facts of a file of this `kind`; DataError naming the file otherwise.
+
+    Files of before there was a checksum have none to compare.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {}).get("progan", "{}"))
@@ -29,4 +40,16 @@ def load_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
         raise DataError(f"{path}: not a readable {kind} ({error})") from None
     if facts.get("format") != kind:
         raise DataError(f"{path}: is {facts.get('format', 'some other safetensors file')!r}, expected {kind!r}")
+    wanted = facts.pop("sha256", None)
+    if wanted is not None and wanted != _digest(tensors):
+        raise DataError(f"{path}: damaged: its tensors do not have the checksum they were written with")
     return tensors, facts
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """Of names and contents."""
+    digest = sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from progan.files import append_jsonl, atomic_path, keep_jsonl, read_jsonl, write_text
-from progan.rundir import RunDirectory, resolution_of, seen_by
+from progan.rundir import RunDirectory, Status, resolution_of, seen_by
+from progan.tensorfile import load_tensors, save_tensors
 from progan.types import DataError
 
 ROOT = Path(__file__).parents[1]
@@ -73,6 +75,50 @@ def test_rewind_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
     assert run.snapshots() == [run.snapshot(100), run.snapshot(200)]
     assert run.neighbours_pictures() == [run.neighbours_picture(seen, "pixels") for seen in (100, 200)]
     assert run.all_neighbours_facts() == [run.neighbours_facts(100), run.neighbours_facts(200)]
+
+
+def test_files_of_the_user_are_neither_taken_for_the_run_s_nor_removed(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    own = [run.checkpoint(100), run.snapshot(100), run.sample(100, 4), run.walk(100, 4)]
+    half = [run.checkpoint(200).with_name(".000000200.safetensors.123.tmp")]
+    names = ("checkpoints/000000200-keep.safetensors", "snapshots/0_best.safetensors", "samples/best.png")
+    others = [run.root / name for name in (*names, "walks/._000000200-0004px.png")]
+    for path in (*own, *half, *others):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    assert [*run.checkpoints(), *run.snapshots(), *run.samples(), *run.walks()] == own
+    run.rewind(50)
+    assert [path for path in (*own, *half, *others) if path.exists()] == others
+
+
+def test_the_status_tells_of_the_newest_checkpoint(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.write_status(Status("running", 0, 1000))
+    assert run.read_status().images_seen == 0
+    run.checkpoint(400).parent.mkdir()
+    run.checkpoint(400).write_bytes(b"")
+    assert run.read_status().images_seen == 400
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"state": 1, "else": 2}'])
+def test_a_broken_status_is_named(tmp_path: Path, text: str) -> None:
+    run = RunDirectory(tmp_path)
+    run.status.write_text(text)
+    with pytest.raises(DataError, match="status"):
+        run.read_status()
+
+
+def test_tensors_that_changed_on_the_disk_are_refused(tmp_path: Path) -> None:
+    path, tensors = tmp_path / "x.safetensors", {"a": torch.arange(6.0).reshape(2, 3), "step": torch.tensor(3.0)}
+    save_tensors(path, "kind 1", tensors, {"images_seen": 5})
+    found, facts = load_tensors(path, "kind 1")
+    assert facts == {"format": "kind 1", "images_seen": 5}
+    assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="damaged"):
+        load_tensors(path, "kind 1")
 
 
 def test_the_name_of_a_grid_or_a_strip_says_when_it_was_made_and_how_large(tmp_path: Path) -> None:

@@ -236,6 +236,29 @@ def test_evaluating_again_gives_the_same_number_and_measures_nothing_twice(run: 
     assert again["floor"] == before["floor"]
 
 
+def test_a_refused_command_changes_nothing_in_the_run(config: Path, run: Path, tmp_path: Path) -> None:
+    copy = RunDirectory(tmp_path / "copy")
+    shutil.copytree(run, copy.root)
+    assert "optim.beta2 was 0.99, now 0.5" in refused("train", config, "--run", copy.root, "optim.beta2=0.5")
+    assert copy.read_status() == RunDirectory(run).read_status()
+    shutil.rmtree(copy.root / "checkpoints")
+    assert "snapshots but no checkpoint; restore one" in refused("train", config, "--run", copy.root)
+    assert len(copy.snapshots()) == len(RunDirectory(run).snapshots())
+    assert copy.read_metrics() == RunDirectory(run).read_metrics()
+
+
+def test_a_damaged_checkpoint_is_told_and_the_one_before_taken(config: Path, run: Path, tmp_path: Path) -> None:
+    copy = RunDirectory(tmp_path / "copy")
+    shutil.copytree(run, copy.root)
+    newest = copy.checkpoints()[-1]
+    content = bytearray(newest.read_bytes())
+    content[-100] ^= 16
+    newest.write_bytes(content)
+    said = _progan("train", config, "--run", copy.root).stdout
+    assert f"warning: {newest}: damaged" in said
+    assert newest.read_bytes() == _last(run).read_bytes()
+
+
 def test_a_run_is_not_measured_against_other_images(config: Path, run: Path, tmp_path: Path) -> None:
     copy = RunDirectory(tmp_path / "copy")
     shutil.copytree(run, copy.root)
