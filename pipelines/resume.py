@@ -72,8 +72,10 @@ def _refuse_changes(directory: RunDirectory, config: Config) -> None:
 def _goes_on(directory: RunDirectory, begun: dict[str, Any], config: Config) -> bool:
     """Whether all that the run has trained so far, by the settings `begun`, is what the schedule of `config` says."""
     checkpoints = directory.checkpoints()
-    schedule = make_schedule(validate(Config, begun))
-    return make_schedule(config).agrees(schedule, seen_by(checkpoints[-1]) if checkpoints else 0)
+    seen = seen_by(checkpoints[-1]) if checkpoints else 0
+    before, now = make_schedule(validate(Config, begun)), make_schedule(config)
+    ends_before = now.total_images + now.stages[-1].batch <= seen
+    return now.agrees(before, seen) and not ends_before
 
 
 def _refuse_other_data(directory: RunDirectory, data: DataSpec) -> None:

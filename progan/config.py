@@ -14,9 +14,9 @@ from progan.types import ConfigError
 
 
 class Settings(BaseModel):
-    """Base of every group of settings: immutable, unknown keys refused."""
+    """Base of every group of settings: immutable, unknown keys and numbers without end refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -46,6 +46,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), list("tf"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value))  # 010 is ten
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
 
 
@@ -53,7 +54,11 @@ def load(model: type[AnySettings], path: Path, overrides: Sequence[str] = ()) ->
     """Settings from the YAML file at `path`, changed by `a.b=value` overrides, validated by `model`."""
     if not path.is_file():
         raise ConfigError(f"{path}: no such config file")
-    tree = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    tree = parse_yaml(text, str(path))
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: must be a mapping of settings, got {type(tree).__name__}")
     for override in overrides:
@@ -67,6 +72,8 @@ def parse_yaml(text: str, origin: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise ConfigError(f"{origin}: not valid YAML at line {line}: {error.problem}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{origin}: not valid YAML: {str(error).splitlines()[0]}") from None
 
 
 def validate(model: type[AnySettings], tree: dict[str, Any]) -> AnySettings:
@@ -124,8 +131,9 @@ def _location(loc: tuple[int | str, ...], tree: Any, names_key: bool) -> Iterato
 def _nearest(path: str, model: type[BaseModel]) -> str:
     known = sorted(set(_dotted_keys(model, "")))
     parent = path.rpartition(".")[0]
-    siblings = [key for key in known if key.rpartition(".")[0] == parent]
-    close = difflib.get_close_matches(path, siblings, 1, 0.6) or difflib.get_close_matches(path, known, 1, 0.6)
+    siblings = [key for key in known if key.rpartition(".")[0] == parent and key != path]  # another kind may have it
+    others = [key for key in known if key != path]
+    close = difflib.get_close_matches(path, siblings, 1, 0.6) or difflib.get_close_matches(path, others, 1, 0.6)
     if close:
         return f"did you mean {close[0]}?"
     return f"known here: {', '.join(key.rpartition('.')[2] for key in siblings)}"

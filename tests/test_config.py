@@ -41,6 +41,17 @@ def test_numbers_in_any_notation_are_numbers_and_words_are_words() -> None:
     assert values == {"a": 1e-3, "b": 5, "c": 0.5, "d": 1000.0, "e": "on", "f": "no", "g": True, "h": 300.0, "i": None}
 
 
+def test_integers_are_decimal(tmp_path: Path) -> None:
+    assert [_load(tmp_path, MINIMAL + f"seed: {text}\n").seed for text in ("010", "08", "+7")] == [10, 8, 7]
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("# für\n".encode("latin-1") + MINIMAL.encode())
+    with pytest.raises(ConfigError, match="not UTF-8 text"):
+        load(Config, path)
+
+
 def test_overrides_reach_any_depth_and_integer_keys(tmp_path: Path) -> None:
     config = _load(tmp_path, MINIMAL, "optim.lr=2e-3", "schedule.batch.32=16", "system.loss.name=logistic-r1")
     assert config.optim.lr == 0.002
@@ -58,6 +69,8 @@ def test_overrides_reach_any_depth_and_integer_keys(tmp_path: Path) -> None:
         ("optim.lr=fast", "optim.lr: input should be a valid number"),
         ("optim.precision=fp8", "optim.precision: input should be 'fp32', 'tf32', 'bf16' or 'fp16', got 'fp8'"),
         ("schedule.resolution=48", "powers of two"),
+        ("schedule.total_kimg=.inf", "schedule.total_kimg: input should be a finite number"),
+        ("seed=!!int abc", "seed=!!int abc: not valid YAML: invalid literal"),
         ("schedule={name: constant, resolution: 28, total_kimg: 1}", "schedule.resolution: progan doubles from 4 px"),
         ("schedule={name: constant, resolution: 28, total_kimg: 1, fade_kimg: 2}", "schedule.fade_kimg: unknown key"),
         ("optim.discriminator={name: sgd, lr: 0.01, beta1: 0.5}", "optim.discriminator.beta1: unknown key"),
