@@ -57,7 +57,7 @@ def best(
 def neighbours(
     run: Run,
     snapshot: Annotated[Path | None, typer.Option(help="A snapshot file; default: the run's last.")] = None,
-    count: Annotated[int, typer.Option(help="How many generated images.", min=1)] = 8,
+    count: Annotated[int, typer.Option(help="How many generated images; the first 64 are shown.", min=1)] = 8,
     nearest: Annotated[int, typer.Option(help="Neighbours shown of each.", min=1, max=50)] = 5,
     features: Annotated[
         bool, typer.Option("--features", help="In features too: of evaluation.network, else Inception.")

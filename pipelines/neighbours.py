@@ -28,6 +28,8 @@ from progan.sampling.grids import WIDEST, save_sheet, tile
 from progan.settings import Config
 from progan.types import DataError
 
+SHOWN = 64  # generated images at most with their neighbours, in the picture and by name; all are judged
+
 
 def neighbours(run: Path, snapshot: Path | None, count: int, nearest: int, features: bool, changes: Changes) -> None:
     """Look for the `nearest` training images of `count` generated ones, in pixel space and, if wanted, by features.
@@ -78,10 +80,10 @@ def _find(generated: Tensor, real: NumberedDraw, count: int, spaces: Sequence[Sp
 
 
 def _show(found: Neighbours, count: int, generated: Tensor, real: NumberedDraw, picture: Path) -> dict[str, Any]:
-    """Write the picture of the `count` nearest -> the facts of the space."""
-    nearest = Nearest(*(each[:, :count] for each in found.nearest))
+    """Write the picture of the `count` nearest of the first images -> the facts of the space."""
+    nearest = Nearest(*(each[:SHOWN, :count] for each in found.nearest))
     images, numbers = _read_again(nearest, real)
-    save_sheet(_sheet(generated, images), picture)
+    save_sheet(_sheet(generated[:SHOWN], images), picture)
     return {"unit": found.space.unit, **asdict(found.judgement), "nearest": _listed(nearest, numbers)}
 
 

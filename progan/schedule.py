@@ -101,7 +101,7 @@ PRESETS = {
 }
 
 Resolution = Annotated[int, Field(ge=4, le=1024)]
-Kimg = Annotated[float, Field(gt=0)]
+Kimg = Annotated[float, Field(ge=0.001)]  # an image
 
 
 def _require_powers_of_two(resolutions: list[int], where: str) -> None:

@@ -17,7 +17,7 @@ from progan.systems.progan import ProganConfig
 from progan.systems.system import System
 from progan.types import DataSpec
 
-Kimg = Annotated[float, Field(gt=0)]
+Kimg = Annotated[float, Field(ge=0.001)]  # an image
 
 
 class CadenceConfig(Settings):

@@ -91,6 +91,14 @@ def test_all_neighbours_shown_are_those_listed(run: RunDirectory, tmp_path: Path
         assert np.array_equal(picture[:, left : left + RESOLUTION], pixels[:, ::-1] if found["mirrored"] else pixels)
 
 
+def test_of_many_images_all_are_judged_and_the_first_shown(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.neighbours.SHOWN", 2)
+    progan("neighbours", run.root, "--count", COPIES, "--nearest", 3)
+    pixels = json.loads(run.neighbours_facts(0).read_text())["spaces"]["pixels"]
+    assert (len(pixels["nearest"]), pixels["verdict"]) == (2, "copies")
+    assert np.asarray(Image.open(run.neighbours_picture(0, "pixels"))).shape[0] == 2 * RESOLUTION
+
+
 def test_a_picture_of_large_images_is_reduced_to_2048_px() -> None:
     generated, found = torch.zeros(2, 3, 512, 512, dtype=torch.uint8), torch.zeros(16, 3, 512, 512, dtype=torch.uint8)
     generated[1], found[8, :, :2, :2] = 100, torch.tensor([[100, 0], [0, 200]], dtype=torch.uint8)
