@@ -11,13 +11,11 @@ from progan.data.loader import DataConfig
 from progan.engine.play import OptimConfig
 from progan.metrics import EvaluationConfig
 from progan.random import key
-from progan.schedule import ConstantConfig, Schedule, ScheduleConfig
+from progan.schedule import ConstantConfig, Kimg, Schedule, ScheduleConfig
 from progan.systems import SystemConfig, build
 from progan.systems.progan import ProganConfig
 from progan.systems.system import System
 from progan.types import DataSpec
-
-Kimg = Annotated[float, Field(ge=0.001)]  # an image
 
 
 class CadenceConfig(Settings):

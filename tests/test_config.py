@@ -48,7 +48,7 @@ def test_integers_are_decimal(tmp_path: Path) -> None:
 def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
     path = tmp_path / "latin.yaml"
     path.write_bytes("# für\n".encode("latin-1") + MINIMAL.encode())
-    with pytest.raises(ConfigError, match="not UTF-8 text"):
+    with pytest.raises(ConfigError, match=r"latin\.yaml: not UTF-8 text"):
         load(Config, path)
 
 

@@ -104,7 +104,7 @@ def test_the_status_tells_of_the_newest_checkpoint(tmp_path: Path) -> None:
 def test_a_broken_status_is_named(tmp_path: Path, text: str) -> None:
     run = RunDirectory(tmp_path)
     run.status.write_text(text)
-    with pytest.raises(DataError, match="status"):
+    with pytest.raises(DataError, match=r"status\.json"):
         run.read_status()
 
 

@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -94,9 +95,14 @@ def standalone(drawing: Drawing) -> str:
     size = f'width="{width:g}pt" height="{height:g}pt" viewBox="0 0 {width:g} {height:g}"'
     paper = '<rect width="100%" height="100%" fill="var(--paper)"/>'
     whole = re.sub(r'viewBox="[^"]*"', size, opening) + ">" + paper + rest.replace("</svg>", f"{rows}</svg>")
+    return re.sub(r"var\((--[\w-]+)\)", lambda match: _light_page()[match[1]], whole)
+
+
+@cache
+def _light_page() -> dict[str, str]:
+    """The variables of figures in the light page."""
     light = STYLE_SHEET.read_text(encoding="utf-8").partition("@media")[0]
-    values = dict(re.findall(r"(--[\w-]+): (#\w+)", light)) | {"--sans": "sans-serif"}
-    return re.sub(r"var\((--[\w-]+)\)", lambda match: str(values[match[1]]), whole)
+    return dict(re.findall(r"(--[\w-]+): (#\w+)", light)) | {"--sans": "sans-serif"}
 
 
 def draw_clock(axes: Axes, phases: Sequence[PhaseFact], until: int) -> None:
