@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from pipelines.console import measuring_progress, say
 from pipelines.device import evaluation_device
@@ -32,17 +33,20 @@ def compare(
     network: Path | None,
     resolution: int | None,
     seed: int | None,
+    mirror: bool | None,
 ) -> None:
     """Say the metrics of `generated` against `real`, and write their records to `out` if it is given.
 
-    seed: of the order of sets of which a part is compared; None: the run's where `generated` is one, so that the values
-    are those of `progan evaluate`, else 0. Any number of processes may share the work, as a launcher starts them.
+    seed: of the order of sets of which a part is compared. mirror: flip half of the real images. None: the run's where
+    `generated` is one, so that the values are those of `progan evaluate`, else 0 and False. Any number of processes may
+    share the work, as a launcher starts them.
     """
     world = make_world(make_accelerator(None))
     with watched(world), ExitStack() as open_:
-        seed = _seed_of(Path(generated)) if seed is None else seed
+        usual = _protocol_of(Path(generated))
+        seed, mirror = usual.seed if seed is None else seed, usual.mirror if mirror is None else mirror
         open_one = partial(open_side, seed=seed, world=world, open_=open_)
-        pair, _ = on_every_rank(lambda: _opened(generated, real, resolution, open_one), world)
+        pair, _ = on_every_rank(lambda: _opened(generated, real, resolution, mirror, open_one), world)
         specs = pair.measurable([pair.spec(name) for name in metrics])
         progress = open_.enter_context(measuring_progress())
         records = pair.measure(specs, lambda: _network(weights, network), CACHE, world, progress)
@@ -52,11 +56,11 @@ def compare(
             on_main_rank(lambda: write_json(out, records), world)
 
 
-def _opened(generated: str, real: str, resolution: int | None, open_: Callable[[str], Side]) -> Pair:
+def _opened(generated: str, real: str, resolution: int | None, mirror: bool, open_: Callable[[str], Side]) -> Pair:
     sides = open_(generated), open_(real)
     if sides[1].count is None:
         raise DataError(f"{real}: a generator has no real images; give images or a prepared set as REAL")
-    return Pair(*sides, _common_size(*sides, resolution))
+    return Pair(*sides, _common_size(*sides, resolution), mirror)
 
 
 def _common_size(generated: Side, real: Side, resolution: int | None) -> Size:
@@ -77,9 +81,19 @@ def _sizes(side: Side) -> str:
     return f"{', '.join(f'{width}x{height}' for width, height in side.sizes)} px"
 
 
-def _seed_of(generated: Path) -> int:
-    """A run's own, so that its real images come in the order that `progan evaluate` has; else 0."""
-    return validate(Config, RunDirectory(generated).read_config()).seed if is_run(generated) else 0
+class _Protocol(NamedTuple):
+    """How real images are taken."""
+
+    seed: int = 0  # of their order
+    mirror: bool = False
+
+
+def _protocol_of(generated: Path) -> _Protocol:
+    """A run's own, so that its real images are those that `progan evaluate` has; else the plainest."""
+    if not is_run(generated):
+        return _Protocol()
+    config = validate(Config, RunDirectory(generated).read_config())
+    return _Protocol(config.seed, config.data.mirror)
 
 
 def _network(weights: Path | None, network: Path | None) -> FeatureNetwork:

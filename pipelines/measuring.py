@@ -38,9 +38,10 @@ def make_evaluator(
     world: World | None = None,
 ) -> Evaluator:
     """The evaluator of the settings' metrics, or of `names`. world: the processes that share the work."""
+    real = RealSet(loader.images, manifest.spec.count, manifest.spec.fingerprint, loader.metric_order)
     return Evaluator(
         names=config.evaluation.metrics if names is None else names,
-        real=RealSet(loader.images, manifest.spec.count, manifest.spec.fingerprint, loader.metric_order),
+        real=real.mirrored(EVALUATION_SEED) if config.data.mirror else real,
         seed=EVALUATION_SEED,
         device=evaluation_device(),
         load_network=lambda: load_network(config.evaluation),

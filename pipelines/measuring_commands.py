@@ -130,9 +130,16 @@ def compare(
         int | None,
         typer.Option(help="Of the order of which a part is taken; default: the run's where GENERATED is one, else 0."),
     ] = None,
+    mirror: Annotated[
+        bool | None,
+        typer.Option(
+            help="Flip half of the real images left to right, as training with data.mirror does; default: as the run "
+            "was trained where GENERATED is one, else not."
+        ),
+    ] = None,
 ) -> None:
     """Measure generated against real images, whatever made them: folders, zips, prepared sets, a generator."""
     with user_errors():
         from pipelines.compare import compare as stage
 
-        stage(generated, real, metrics or ["fid"], json, weights, network, resolution, seed)
+        stage(generated, real, metrics or ["fid"], json, weights, network, resolution, seed, mirror)

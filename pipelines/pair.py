@@ -29,6 +29,7 @@ class Pair:
     generated: Side
     real: Side
     size: Size
+    mirror: bool = False  # half of the real images
 
     @property
     def resolution(self) -> int:
@@ -88,9 +89,10 @@ class Pair:
     ) -> Evaluator:
         """Of metrics that take the images in one order."""
         ordered = self.real.ordered(by_name)
+        real = RealSet(ordered.draw, self.real.count or 0, fingerprint, ordered.order)
         return Evaluator(
             names=specs,
-            real=RealSet(ordered.draw, self.real.count or 0, fingerprint, ordered.order),
+            real=real.mirrored(EVALUATION_SEED) if self.mirror else real,
             seed=EVALUATION_SEED,
             device=evaluation_device(),
             load_network=load_network,

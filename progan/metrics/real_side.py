@@ -1,10 +1,11 @@
 """What generated images are compared with: real images, and the floor, which is what real images score themselves."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from progan.distributed.agreement import from_main_rank, on_every_rank
@@ -15,6 +16,7 @@ from progan.metrics.features import FeatureNetwork
 from progan.metrics.fidelity import VIEW
 from progan.metrics.gathering import Progress, Span, gather
 from progan.metrics.real_cache import Outcomes, RealCache
+from progan.random import generator
 
 RealDraw = Callable[[int, int, int], Tensor]  # (resolution, start, count) -> uint8 N3HW
 
@@ -27,7 +29,19 @@ class RealSet:
     draw: RealDraw
     count: int
     fingerprint: str  # of the data
-    order: str = ""  # whatever else decides which image comes when
+    order: str = ""  # whatever else decides which image comes when, and how it is turned
+    is_mirrored: bool = False  # half of them
+
+    def mirrored(self, seed: int) -> "RealSet":
+        """Each image flipped left to right with probability 1/2, the same ones at every resolution: what a generator
+        is compared with that was trained on images mirrored so (the published protocol)."""
+        flips = torch.rand(self.count, generator=generator(seed, "metric-mirror", 0)) < 0.5
+
+        def draw(resolution: int, start: int, count: int) -> Tensor:
+            images = self.draw(resolution, start, count)
+            return torch.where(flips[start : start + count, None, None, None], images.flip(-1), images)
+
+        return replace(self, draw=draw, order=f"{self.order}, mirrored {seed}", is_mirrored=True)
 
 
 class _Kept:

@@ -6,11 +6,12 @@ from string import ascii_uppercase
 from typing import Literal
 
 from progan.report.headline import Better, Headline, badness, overlap
+from progan.report.records import Conditions
 
 Key = tuple[str, ...]
 Mark = Literal["", "best", "level"]  # level: its interval overlaps that of the best
 
-SAME = ("count", "data", "weights", "resolution")  # what must be equal, in the order of a key
+SAME = (*Conditions._fields, "resolution")  # what must be equal, in the order of a key
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def _contest(row: Sequence[Headline | None]) -> Contest:
 
 
 def _key(one: Headline) -> Key:
-    return (*one.last.protocol, str(one.last.resolution))
+    return (*one.last.conditions, str(one.last.resolution))
 
 
 def _mark(one: Headline, present: Sequence[Headline]) -> Mark:

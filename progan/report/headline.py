@@ -18,7 +18,7 @@ OTHER_NETWORK = re.compile(r"[a-z0-9]+-(\w+)")
 
 @dataclass(frozen=True)
 class Headline:
-    """One metric of a run. Values are compared with the last one only where resolution and protocol are its own."""
+    """One metric of a run. Values are compared with the last one only where resolution and conditions are its own."""
 
     metric: str
     title: str  # what the name stands for; the name again where it is not known
@@ -100,7 +100,7 @@ def other_network(metric: str) -> str | None:
 
 
 def _headline(measured: list[Measurement]) -> Headline:
-    comparable = [one for one in measured if one.protocol == measured[-1].protocol]
+    comparable = [one for one in measured if one.conditions == measured[-1].conditions]
     comparable.sort(key=lambda one: one.images_seen)
     last = comparable[-1]
     alike = [one for one in comparable if one.resolution == last.resolution]

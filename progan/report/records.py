@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -40,6 +40,15 @@ class Tick(_Record):
     losses: dict[str, float]  # named player/term
 
 
+class Conditions(NamedTuple):
+    """What must be equal for two values of one metric to be comparable, as text."""
+
+    number: str
+    data: str
+    mirroring: str
+    weights: str
+
+
 class Measurement(_Record):
     """One line of metrics.jsonl."""
 
@@ -52,9 +61,10 @@ class Measurement(_Record):
     provenance: dict[str, Any] = {}
 
     @property
-    def protocol(self) -> tuple[str, ...]:
-        """What must be equal for two values of one metric to be comparable."""
-        return tuple(str(self.provenance.get(name)) for name in ("count", "data_fingerprint", "weights_sha256"))
+    def conditions(self) -> Conditions:
+        facts = {"real_mirrored": False} | self.provenance  # of before images were mirrored
+        names = ("count", "data_fingerprint", "real_mirrored", "weights_sha256")
+        return Conditions(*(str(facts.get(name)) for name in names))
 
 
 class ClassScore(_Record):
@@ -215,7 +225,7 @@ def _validate(path: Path, kind: type[T], value: Any) -> T:
 
 def _latest(measurements: list[Measurement]) -> list[Measurement]:
     """The last of those that measured the same thing in the same way."""
-    unique = {(one.metric, one.images_seen, one.resolution, one.protocol): one for one in measurements}
+    unique = {(one.metric, one.images_seen, one.resolution, one.conditions): one for one in measurements}
     return list(unique.values())
 
 

@@ -146,7 +146,7 @@ def protocols(measurements: Iterable[Measurement]) -> list[Protocol]:
     """Every way in which every metric was measured, oldest first."""
     groups: dict[tuple[str, ...], list[Measurement]] = {}
     for one in measurements:
-        groups.setdefault((one.metric, *one.protocol, _seeds(one.provenance)), []).append(one)
+        groups.setdefault((one.metric, *one.conditions, _seeds(one.provenance)), []).append(one)
     return [_protocol(group) for group in groups.values()]
 
 
@@ -156,7 +156,7 @@ def _protocol(group: list[Measurement]) -> Protocol:
     cells = (
         count(provenance.get("count")),
         _seeds(provenance),
-        short_hash(provenance.get("data_fingerprint")),
+        short_hash(provenance.get("data_fingerprint")) + (", mirrored" if provenance.get("real_mirrored") else ""),
         short_hash(provenance.get("weights_sha256")),
         str(provenance.get("preprocessing") or NOTHING),
         str(provenance.get("processes") or NOTHING),

@@ -61,6 +61,54 @@ def test_every_metric_gives_a_record_that_can_be_appended() -> None:
     assert expected.items() <= swd["provenance"].items()
 
 
+def test_half_of_the_real_images_are_mirrored_alike_at_every_resolution_and_in_any_batch() -> None:
+    plain = RealSet(RealImages(), 200, "abc", "shuffled 0")
+    real = plain.mirrored(seed=1)
+    images, flipped = plain.draw(16, 0, 200), real.draw(16, 0, 200)
+    chosen = (flipped == images.flip(3)).flatten(1).all(1)
+    assert torch.equal(flipped[~chosen], images[~chosen])
+    assert 70 < chosen.sum() < 130
+    assert torch.equal(torch.cat([real.draw(16, start, 8) for start in range(40, 80, 8)]), flipped[40:80])
+    assert torch.equal((real.draw(4, 0, 200) == plain.draw(4, 0, 200).flip(3)).flatten(1).all(1), chosen)
+    assert not torch.equal(plain.mirrored(seed=2).draw(16, 0, 200), flipped)
+
+
+def test_what_is_kept_of_mirrored_images_is_not_taken_for_what_is_kept_of_others(tmp_path: Path) -> None:
+    def records(real: RealSet) -> list[dict[str, object]]:
+        measuring = Evaluator([SWD], real, seed=1, device="cpu", load_network=no_network, cache=tmp_path, batch=6)
+        return measuring.measure([sequence("fake", 16)], 16)
+
+    plain = RealSet(RealImages(), 48, "abc")
+    (before,), (mirrored,), (after,) = records(plain), records(plain.mirrored(seed=1)), records(plain)
+    assert before["floor"] == after["floor"] != mirrored["floor"]
+    assert [one["provenance"]["real_mirrored"] for one in (before, mirrored)] == [False, True]  # type: ignore[index]
+
+
+def test_a_generator_of_what_training_shows_is_no_further_from_real_images_than_they_from_themselves() -> None:
+    """Images bright on one side, which a training that mirrors shows bright on either."""
+
+    def image(number: int) -> Tensor:
+        return sequence("side", 16)(number, 1) // 2 + torch.linspace(0, 120, 16).byte()
+
+    def real(resolution: int, start: int, count: int) -> Tensor:
+        return torch.cat([image(number) for number in range(start, start + count)])
+
+    def fake(start: int, count: int) -> Tensor:
+        images = [image(-1 - number) for number in range(start, start + count)]
+        return torch.cat([one.flip(3) if number % 2 else one for number, one in enumerate(images)])
+
+    energy = MetricSpec("energy", 96, "energy96")
+
+    def measured(real_set: RealSet) -> dict[str, float]:
+        measuring = Evaluator([energy], real_set, seed=1, device="cpu", load_network=no_network, batch=6)
+        return measuring.measure([fake], 16)[0]
+
+    plain = RealSet(real, 192, "abc")
+    mirrored = measured(plain.mirrored(seed=1))
+    assert mirrored["value"] < 2 * mirrored["floor"]
+    assert measured(plain)["value"] > 10 * mirrored["value"]
+
+
 def test_measuring_twice_gives_the_same_values() -> None:
     def values() -> list[tuple[float, float, object]]:
         records = evaluator(RealImages()).measure([sequence("fake", 32)], 32)
