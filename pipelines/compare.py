@@ -12,7 +12,6 @@ from pipelines.launch import make_accelerator, make_world, watched
 from pipelines.measuring import CACHE, result
 from pipelines.pair import Pair
 from pipelines.sides import Side, is_run, open_side
-from progan.config import validate
 from progan.data.folder_images import Size
 from progan.distributed.agreement import on_every_rank, on_main_rank
 from progan.files import write_json
@@ -20,7 +19,7 @@ from progan.metrics.classifier_file import classifier_network
 from progan.metrics.features import FeatureNetwork, inception
 from progan.metrics.weights import Place, check_weights, load_weights
 from progan.rundir import RunDirectory
-from progan.settings import Config
+from progan.settings import config_of
 from progan.types import DataError
 
 
@@ -92,7 +91,7 @@ def _protocol_of(generated: Path) -> _Protocol:
     """A run's own, so that its real images are those that `progan evaluate` has; else the plainest."""
     if not is_run(generated):
         return _Protocol()
-    config = validate(Config, RunDirectory(generated).read_config())
+    config = config_of(RunDirectory(generated))
     return _Protocol(config.seed, config.data.mirror)
 
 

@@ -13,7 +13,6 @@ from pipelines.console import measuring_progress, say
 from pipelines.launch import make_accelerator, make_world, watched
 from pipelines.measuring import make_evaluator, measure_snapshot, measure_untrained, record_all
 from pipelines.snapshots import require_the_training_set
-from progan.config import validate
 from progan.data.loader import Loader, open_set
 from progan.data.manifest import Manifest
 from progan.distributed.agreement import from_main_rank, on_every_rank
@@ -21,8 +20,9 @@ from progan.distributed.world import World
 from progan.engine.snapshot import Snapshot, load_snapshot
 from progan.metrics.evaluator import Evaluator
 from progan.metrics.gathering import Progress
+from progan.report.records import read_measurements
 from progan.rundir import RunDirectory, seen_by
-from progan.settings import Config, make_schedule
+from progan.settings import Config, config_of, make_schedule
 from progan.types import ConfigError, DataError
 
 POLL = 5.0  # seconds between two looks of a watcher
@@ -73,7 +73,7 @@ def evaluate(run: Path, selection: Selection, metrics: Sequence[str], changes: C
     once: each result is made by one of them. watch: go on with the snapshots that appear until the training has ended.
     """
     directory = RunDirectory(run)
-    config = changes.made_to(validate(Config, directory.read_config()))
+    config = changes.made_to(config_of(directory))
     world = make_world(make_accelerator(directory))
     with watched(world) as ranks, ExitStack() as open_:
         ranks.patience = 60 * config.cadence.patience_minutes
@@ -91,8 +91,8 @@ def evaluate(run: Path, selection: Selection, metrics: Sequence[str], changes: C
 def list_unmeasured(run: Path, selection: Selection) -> None:
     """Print the path of each selected snapshot of which no result is there yet."""
     directory = RunDirectory(run)
-    measured = {record["images_seen"] for record in directory.read_metrics()}
-    for path in selection.of(directory, validate(Config, directory.read_config())):
+    measured = {one.images_seen for one in read_measurements(directory)}
+    for path in selection.of(directory, config_of(directory)):
         if seen_by(path) not in measured:
             print(path)
 
@@ -176,12 +176,13 @@ class _Measuring:
             raise DataError("; ".join(problems))
         for problem in problems:
             say(problem)
+        known, _ = on_every_rank(lambda: read_measurements(self.directory), self.world)
         done = {
-            record["metric"]
-            for record in from_main_rank(self.directory.read_metrics(), self.world)
-            if record["images_seen"] == images_seen
-            and record["resolution"] == resolution
-            and len(record["provenance"].get("seeds", [0])) >= self.config.evaluation.seeds
+            one.metric
+            for one in from_main_rank(known, self.world)
+            if one.images_seen == images_seen
+            and one.resolution == resolution
+            and len(one.provenance.get("seeds", [0])) >= self.config.evaluation.seeds
         }
         if wanted and wanted <= done:
             say(f"{name}: measured already")

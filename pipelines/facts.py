@@ -25,7 +25,7 @@ def write_facts(
 ) -> None:
     """Write facts.json; a resumed run keeps the time it was started."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    started = directory.read_facts()["started"] if directory.facts.exists() else now
+    started = directory.fact("started") if directory.facts.exists() else now
     spec = manifest.spec
     directory.write_facts(
         {

@@ -9,6 +9,7 @@ from torch import Tensor
 from pipelines.console import TrainingProgress
 from pipelines.device import peak_memory
 from progan.engine.train import Tick
+from progan.report.records import read_ticks
 from progan.rundir import RunDirectory
 from progan.schedule import Schedule, Stage
 
@@ -27,11 +28,11 @@ class Journal:
         self._schedule = schedule
         self._accelerator = accelerator
         self._progress = progress
-        earlier = run.read_stats()
-        self._rates: dict[int, float] = {record["resolution"]: record["images_per_second"] for record in earlier}
-        self._elapsed = earlier[-1]["elapsed_seconds"] if earlier else 0.0
+        earlier = read_ticks(run)
+        self._rates: dict[int, float] = {tick.resolution: tick.images_per_second for tick in earlier}
+        self._elapsed = earlier[-1].elapsed_seconds if earlier else 0.0
         # Events after the resumed checkpoint would be drawn over by the new ones.
-        purge = {"purge_step": earlier[-1]["images_seen"] + 1 if earlier else 0}
+        purge = {"purge_step": earlier[-1].images_seen + 1 if earlier else 0}
         accelerator.init_trackers(run.tensorboard.name, init_kwargs={"tensorboard": purge})
 
     def append(self, tick: Tick) -> None:

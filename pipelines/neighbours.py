@@ -15,7 +15,6 @@ from pipelines.device import evaluation_device
 from pipelines.evaluate import Changes
 from pipelines.measuring import EVALUATION_SEED, load_network
 from pipelines.snapshots import open_snapshot, require_the_training_set
-from progan.config import validate
 from progan.data.loader import Loader, open_set
 from progan.data.manifest import Manifest, key
 from progan.engine.snapshot import Snapshot
@@ -25,7 +24,7 @@ from progan.metrics.thumbnails import averaged
 from progan.rundir import RunDirectory
 from progan.sampling.generate import image_sequence
 from progan.sampling.grids import WIDEST, save_sheet, tile
-from progan.settings import Config
+from progan.settings import Config, config_of
 from progan.types import DataError
 
 SHOWN = 64  # generated images at most with their neighbours, in the picture and by name; all are judged
@@ -37,7 +36,7 @@ def neighbours(run: Path, snapshot: Path | None, count: int, nearest: int, featu
     snapshot: None for the run's last.
     """
     directory = RunDirectory(run)
-    config = changes.made_to(validate(Config, directory.read_config()))
+    config = changes.made_to(config_of(directory))
     loaded, manifest = open_snapshot(snapshot or run), open_set(config.data)
     require_the_training_set(manifest, loaded)
     if manifest.count < 2:

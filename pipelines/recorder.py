@@ -12,6 +12,7 @@ from progan.engine.checkpoint import save_checkpoint
 from progan.engine.snapshot import load_snapshot, save_snapshot
 from progan.engine.train import Training, is_finite
 from progan.metrics.evaluator import Evaluator
+from progan.report.records import read_measurements, read_ticks
 from progan.rundir import RunDirectory
 from progan.sampling.generate import generate
 from progan.sampling.grids import WIDEST, grid_shape, save_sheet, scaled, tile
@@ -90,7 +91,7 @@ class Recorder:
 
     def _was_missed(self, evaluation: Every) -> bool:
         seen = self.training.images_seen
-        ticks = [record["images_seen"] for record in self.directory.read_stats()]
+        ticks = [tick.images_seen for tick in read_ticks(self.directory)]
         before = ticks[-2] if len(ticks) > 1 else 0
-        measured = any(record["images_seen"] == seen for record in self.directory.read_metrics())
+        measured = any(one.images_seen == seen for one in read_measurements(self.directory))
         return seen > 0 and evaluation.due_between(before, seen) and not measured

@@ -6,13 +6,13 @@ from typing import Any
 import yaml
 
 from pipelines.console import say
-from progan.config import validate
 from progan.distributed.agreement import from_main_rank, on_every_rank
 from progan.distributed.world import World
 from progan.engine.checkpoint import load_checkpoint
 from progan.engine.train import Training
+from progan.report.records import read_run
 from progan.rundir import RunDirectory, seen_by
-from progan.settings import Config, make_schedule
+from progan.settings import Config, config_of, make_schedule
 from progan.types import ConfigError, DataError, DataSpec
 
 # What may differ when a run goes on: where the same images lie, how often things are written and measured.
@@ -31,6 +31,7 @@ def resume(training: Training, directory: RunDirectory, config: Config, data: Da
         if directory.config.exists():
             _refuse_changes(directory, config)
             _refuse_other_data(directory, data)
+            read_run(directory)  # what is damaged is refused before anything is forgotten
         _refuse_lost_checkpoints(directory)
 
     on_every_rank(refuse, world)
@@ -59,21 +60,20 @@ def _load_newest(training: Training, directory: RunDirectory, world: World) -> N
 
 
 def _refuse_changes(directory: RunDirectory, config: Config) -> None:
-    begun = directory.read_config()
-    before, now = (_flat(tree) for tree in (begun, config.model_dump(mode="json")))
+    before, now = (_flat(tree) for tree in (directory.read_config(), config.model_dump(mode="json")))
     changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
-    free = (*FREE_TO_CHANGE, "schedule.") if _goes_on(directory, begun, config) else FREE_TO_CHANGE
+    free = (*FREE_TO_CHANGE, "schedule.") if _goes_on(directory, config) else FREE_TO_CHANGE
     fixed = [key for key in changed if not key.startswith(free) or key == FIXED]
     if fixed:
         listed = "; ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in fixed)
         raise ConfigError(f"{listed}: {directory.root} was begun otherwise; give another --run or the old settings")
 
 
-def _goes_on(directory: RunDirectory, begun: dict[str, Any], config: Config) -> bool:
-    """Whether all that the run has trained so far, by the settings `begun`, is what the schedule of `config` says."""
+def _goes_on(directory: RunDirectory, config: Config) -> bool:
+    """Whether all that the run has trained so far, by its own settings, is what the schedule of `config` says."""
     checkpoints = directory.checkpoints()
     seen = seen_by(checkpoints[-1]) if checkpoints else 0
-    before, now = make_schedule(validate(Config, begun)), make_schedule(config)
+    before, now = make_schedule(config_of(directory)), make_schedule(config)
     ends_before = now.total_images + now.stages[-1].batch <= seen
     return now.agrees(before, seen) and not ends_before
 
@@ -81,7 +81,7 @@ def _goes_on(directory: RunDirectory, begun: dict[str, Any], config: Config) -> 
 def _refuse_other_data(directory: RunDirectory, data: DataSpec) -> None:
     if not directory.facts.exists():
         return
-    before = directory.read_facts()["data"]["fingerprint"]
+    before = directory.fact("data", "fingerprint")
     if before != data.fingerprint:
         raise DataError(f"data.path: the images differ from those {directory.root} was begun with; give another --run")
 

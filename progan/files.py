@@ -1,4 +1,5 @@
-"""Writing files so that a reader never sees half of one, whatever kills the writer."""
+"""Small files of text: written so that a reader never sees half of one, whatever kills the writer; read so that a
+damaged one is named in one line."""
 
 import fcntl
 import json
@@ -7,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from progan.types import DataError
 
 
 @contextmanager
@@ -53,11 +56,29 @@ def keep_jsonl(path: Path, wanted: Callable[[dict[str, Any]], bool]) -> None:
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """All complete lines; a last line broken by a killed writer is left out. An absent file is an empty list."""
+    """All complete lines; a last line broken by a killed writer is left out. An absent file is an empty list.
+
+    DataError names the line that is no record.
+    """
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines[:-1] if line]
+    lines = path.read_bytes().split(b"\n")
+    return [_mapping(line, f"{path}: line {number}") for number, line in enumerate(lines[:-1], 1) if line]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """DataError where it is no mapping."""
+    return _mapping(path.read_bytes(), str(path))
+
+
+def _mapping(text: bytes, place: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{place}: broken ({error}); restore it or take it away") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{place}: holds {type(found).__name__}, not a record; restore it or take it away")
+    return found
 
 
 @contextmanager

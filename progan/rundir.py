@@ -1,7 +1,6 @@
 """RunDirectory: the sole owner of every file name in a run."""
 
 import fcntl
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
-from progan.files import append_jsonl, keep_jsonl, read_jsonl, write_json, write_text
+from progan.files import append_jsonl, keep_jsonl, read_json, read_jsonl, write_json, write_text
 from progan.types import DataError
 
 STATE, SHEET, FACTS, PICTURE = r"\d{9}\.safetensors", r"\d{9}-\d{4,}px\.png", r"\d{9}\.json", r"\d{9}-\w+\.png"
+RESTORE = "restore it, or begin another run"
 TEMPORARY = r"\.\d{9}\.safetensors\.\d+\.tmp"  # of a process that was killed while it wrote
 
 
@@ -176,7 +177,12 @@ class RunDirectory:
     def read_config(self) -> dict[str, Any]:
         if not self.config.exists():
             raise DataError(f"{self.root}: not a run directory (no {self.config.name}); give the --run of a training")
-        config: dict[str, Any] = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        try:
+            config = yaml.safe_load(self.config.read_bytes())
+        except yaml.YAMLError as error:
+            raise DataError(f"{self.config}: broken ({' '.join(str(error).split())}); {RESTORE}") from None
+        if not isinstance(config, dict):
+            raise DataError(f"{self.config}: holds {type(config).__name__}, not settings; {RESTORE}")
         return config
 
     def append_stats(self, record: dict[str, Any]) -> None:
@@ -205,7 +211,16 @@ class RunDirectory:
         return read_jsonl(self.warnings)
 
     def read_facts(self) -> dict[str, Any]:
-        return _read_json(self.facts)
+        return read_json(self.facts)
+
+    def fact(self, *names: str) -> Any:
+        """One of those, by the names of its groups and its own; DataError where it is not there."""
+        found: Any = self.read_facts()
+        for name in names:
+            if not isinstance(found, dict) or name not in found:
+                raise DataError(f"{self.facts}: says nothing of {'.'.join(names)}; {RESTORE}")
+            found = found[name]
+        return found
 
     def write_facts(self, facts: dict[str, Any]) -> None:
         write_json(self.facts, facts)
@@ -215,10 +230,12 @@ class RunDirectory:
         if not self.status.exists():
             raise DataError(f"{self.root}: not a run directory (no {self.status.name}); give the --run of a training")
         try:
-            status = Status(**_read_json(self.status))
-        except TypeError as error:
+            status = TypeAdapter(Status).validate_python(read_json(self.status))
+        except ValidationError as error:
+            first = error.errors()[0]
+            what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
             raise DataError(
-                f"{self.status}: not the state of a run ({error}); remove it, the training writes it"
+                f"{self.status}: not the state of a run ({what}); remove it, the training writes it"
             ) from None
         checkpoints = self.checkpoints()
         return replace(status, images_seen=seen_by(checkpoints[-1])) if checkpoints else status
@@ -266,14 +283,6 @@ class RunDirectory:
                 path.unlink()
         for path in (*self._files("checkpoints", TEMPORARY), *self._files("snapshots", TEMPORARY)):
             path.unlink()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path}: broken ({error}); restore it, or begin another run") from None
-    return found
 
 
 def run_of(snapshot: Path) -> RunDirectory | None:

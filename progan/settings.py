@@ -6,16 +6,17 @@ import torch
 from pydantic import Field, model_validator
 
 from progan import schedule
-from progan.config import Settings
+from progan.config import Settings, validate
 from progan.data.loader import DataConfig
 from progan.engine.play import OptimConfig
 from progan.metrics import EvaluationConfig
 from progan.random import key
+from progan.rundir import RunDirectory
 from progan.schedule import ConstantConfig, Kimg, Schedule, ScheduleConfig
 from progan.systems import SystemConfig, build
 from progan.systems.progan import ProganConfig
 from progan.systems.system import System
-from progan.types import DataSpec
+from progan.types import ConfigError, DataSpec
 
 
 class CadenceConfig(Settings):
@@ -52,6 +53,15 @@ class Config(Settings):
         if self.system.grows and resolution & (resolution - 1):
             raise ValueError(f"schedule.resolution: {self.system.name} doubles from 4 px: no way to {resolution} px")
         return self
+
+
+def config_of(run: RunDirectory) -> Config:
+    """The settings a run was begun with; DataError where there is none, ConfigError where they are not valid now."""
+    tree = run.read_config()
+    try:
+        return validate(Config, tree)
+    except ConfigError as error:
+        raise ConfigError(f"{run.config}: {error}") from None
 
 
 def untrained_system(config: Config, data: DataSpec) -> System:

@@ -1,15 +1,13 @@
 """Reading a run directory into typed records; a file that does not hold what it should is named in one line."""
 
-import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from progan.files import read_json
 from progan.rundir import RunDirectory, Status, seen_by
 from progan.types import DataError
 
@@ -182,23 +180,20 @@ class RunRecord:
 
 def read_run(run: RunDirectory) -> RunRecord:
     """Raises DataError if `run` is not a run directory or one of its files is broken."""
-    _read(run.config, run.read_config)
-    facts = _validate(run.facts, dict[str, Any], _read(run.facts, run.read_facts)) if run.facts.exists() else {}
-    ticks = _validate(run.stats, list[Tick], _read(run.stats, run.read_stats))
-    measurements = _validate(run.metrics, list[Measurement], _read(run.metrics, run.read_metrics))
-    classified = _validate(
-        run.classifications, list[Classification], _read(run.classifications, run.read_classifications)
-    )
+    run.read_config()
+    facts = run.read_facts() if run.facts.exists() else {}
+    ticks = read_ticks(run)
+    classified = _validate(run.classifications, list[Classification], run.read_classifications())
     return RunRecord(
         run=run,
         settings=run.config.read_text(encoding="utf-8"),
         facts=facts,
         phases=_validate(run.facts, list[PhaseFact], facts.get("phases", [])),
         ticks=sorted(ticks, key=lambda tick: tick.images_seen),
-        measurements=_latest(measurements),
-        notices=_validate(run.warnings, list[Notice], _read(run.warnings, run.read_warnings)),
+        measurements=_latest(read_measurements(run)),
+        notices=_validate(run.warnings, list[Notice], run.read_warnings()),
         samples=_named(run.samples()),
-        status=_validate(run.status, Status, _read(run.status, run.read_status)) if run.status.exists() else None,
+        status=run.read_status() if run.status.exists() else None,
         walk=next(iter(_named(run.walks())[-1:]), None),
         neighbours=_neighbours(run, ticks),
         classification=classified[-1] if classified else None,
@@ -206,12 +201,14 @@ def read_run(run: RunDirectory) -> RunRecord:
     )
 
 
-def _read(path: Path, reader: Callable[[], T]) -> T:
-    try:
-        return reader()
-    except (json.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read ({reason}); restore it or remove the broken part") from error
+def read_ticks(run: RunDirectory) -> list[Tick]:
+    """As recorded; DataError for a record that is none."""
+    return _validate(run.stats, list[Tick], run.read_stats())
+
+
+def read_measurements(run: RunDirectory) -> list[Measurement]:
+    """As recorded, repeated ones too; DataError for a record that is none."""
+    return _validate(run.metrics, list[Measurement], run.read_metrics())
 
 
 def _validate(path: Path, kind: type[T], value: Any) -> T:
@@ -249,12 +246,10 @@ def _probes(run: RunDirectory) -> Probes | None:
     paths = run.probes()
     if not paths:
         return None
-    path = paths[-1]
-    return _validate(path, Probes, _read(path, lambda: json.loads(path.read_text(encoding="utf-8"))))
+    return _validate(paths[-1], Probes, read_json(paths[-1]))
 
 
 def _neighbour_facts(path: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
-    found = _validate(path, dict[str, Any], _read(path, lambda: json.loads(path.read_text(encoding="utf-8"))))
-    return _validate(path, dict[str, dict[str, Any]], found.get("spaces", {}))
+    return _validate(path, dict[str, dict[str, Any]], read_json(path).get("spaces", {}))

@@ -259,6 +259,34 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_taken(config: Path, run
     assert newest.read_bytes() == _last(run).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("name", "contents", "commands"),
+    [
+        ("config.yaml", ["seed: [", "- 1", "seed: nine", "\xff"], ["train", "evaluate", "neighbours"]),
+        ("facts.json", ["{", "[]", "{}"], ["train"]),
+        ("stats.jsonl", ["{]\n", "7\n", "{}\n"], ["train", "report"]),
+        ("metrics.jsonl", ["{]\n", "7\n", "{}\n"], ["train", "evaluate", "report", "best"]),
+        (
+            "status.json",
+            ["[]", '{"state": "lost"}', '{"state": "finished", "images_seen": "all"}'],
+            ["status", "report"],
+        ),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named_and_nothing_is_lost(
+    config: Path, run: Path, tmp_path: Path, name: str, contents: list[str], commands: list[str]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    arguments = {"train": (config, "--run", copy)}
+    for content in contents:
+        (copy / name).write_text(content, encoding="latin-1")
+        before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+        for command in commands:
+            assert str(copy / name) in refused(command, *arguments.get(command, (copy,)))
+            assert {path: path.read_bytes() for path in before} == before
+
+
 def test_a_run_is_not_measured_against_other_images(config: Path, run: Path, tmp_path: Path) -> None:
     copy = RunDirectory(tmp_path / "copy")
     shutil.copytree(run, copy.root)
