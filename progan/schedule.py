@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from progan.config import Settings, unless_named
-from progan.types import resolutions_up_to
+from progan.types import is_power_of_two, resolutions_up_to
 
 
 def passes(before: int, after: int, interval: float) -> bool:
@@ -106,7 +106,7 @@ Kimg = Annotated[float, Field(ge=0.001)]  # an image
 
 def _require_powers_of_two(resolutions: list[int], where: str) -> None:
     for resolution in resolutions:
-        if resolution & (resolution - 1):
+        if not is_power_of_two(resolution):
             raise ValueError(f"{where}: resolutions are powers of two from 4 to 1024, got {resolution}")
 
 
@@ -131,9 +131,21 @@ class ProgressiveConfig(Settings):
             raise ValueError(f"start_resolution {self.start_resolution} is above resolution {self.resolution}")
         for where in ("fade_kimg", "stable_kimg"):
             self._covers(where)
+        for where in ("batch", "lr"):
+            _require_powers_of_two(list(getattr(self, where) or ()), where)
         if self.total_kimg is not None and self.total_kimg * 1000 <= progressive(self, 1.0).stages[-1].start:
             raise ValueError(f"total_kimg {self.total_kimg:g} ends before {self.resolution} px is fully grown")
+        self._trains_every_stage()
         return self
+
+    def _trains_every_stage(self) -> None:
+        schedule = progressive(self, 1.0)
+        for stage, entry in zip(schedule.stages, schedule.entries, strict=True):
+            if entry >= stage.end:
+                length = stage.end - stage.start
+                stretch = "fade_kimg" if stage.fading else "stable_kimg"
+                rule = f"its {length} images at {stage.resolution} px are less than a round of the stage before"
+                raise ValueError(f"{stretch}: {rule}; lengthen it, or lower schedule.batch")
 
     def _covers(self, where: str) -> None:
         table = getattr(self, where)

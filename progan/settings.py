@@ -16,7 +16,7 @@ from progan.schedule import ConstantConfig, Kimg, Schedule, ScheduleConfig
 from progan.systems import SystemConfig, build
 from progan.systems.progan import ProganConfig
 from progan.systems.system import System
-from progan.types import ConfigError, DataSpec
+from progan.types import ConfigError, DataSpec, is_power_of_two
 
 
 class CadenceConfig(Settings):
@@ -50,7 +50,7 @@ class Config(Settings):
         if not self.system.grows and not isinstance(self.schedule, ConstantConfig):
             raise ValueError(f"schedule.name: the networks of {self.system.name} do not grow; choose constant")
         resolution = self.schedule.resolution
-        if self.system.grows and resolution & (resolution - 1):
+        if self.system.grows and not is_power_of_two(resolution):
             raise ValueError(f"schedule.resolution: {self.system.name} doubles from 4 px: no way to {resolution} px")
         return self
 

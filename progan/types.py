@@ -14,6 +14,10 @@ UNLABELLED = -1  # the label of an image whose class is not known
 MIN_RESOLUTION = 4  # pixels, where growing begins
 
 
+def is_power_of_two(number: int) -> bool:
+    return number & (number - 1) == 0
+
+
 def resolutions_up_to(resolution: int, start: int = MIN_RESOLUTION) -> tuple[int, ...]:
     """`start`, 2 `start`, ... `resolution`."""
     return tuple(start << step for step in range((resolution // start).bit_length()))

@@ -97,6 +97,13 @@ def test_no_growing_is_a_schedule_of_one_stage() -> None:
         ({"resolution": 8, "start_resolution": 16}, "above resolution"),
         ({"resolution": 8, "stable_kimg": {4: 1}}, "no entry for 8 px"),
         ({"resolution": 8, "total_kimg": 100}, "ends before"),
+        ({"resolution": 8, "batch": {4: 16, 12: 16}}, "batch: resolutions are powers of two from 4 to 1024, got 12"),
+        ({"resolution": 8, "lr": {6: 0.1}}, "lr: resolutions are powers of two from 4 to 1024, got 6"),
+        (
+            {"resolution": 16, "fade_kimg": 0.1, "stable_kimg": {4: 1, 8: 0.05, 16: 1}, "batch": {4: 16, 8: 160}},
+            "stable_kimg: its 50 images at 8 px are less than a round of the stage before; lengthen it, or lower sched",
+        ),
+        ({"resolution": 8, "fade_kimg": 0.01, "stable_kimg": 1}, "fade_kimg: its 10 images at 8 px are less"),
     ],
 )
 def test_impossible_schedules_are_refused(changes: dict[str, object], message: str) -> None:

@@ -132,14 +132,14 @@ def games(system: System, play: Play, moment: Moment, reals: Reals, rules: Rules
 
     def game(part: slice, score_scale: Tensor | float) -> Round:
         real = None if play.reads is None else reals.of_all[play.reads].reals(part, phase.fade)
-        labelled = None if play.labelled is None else reals.of_labelled[play.labelled].reals(part, phase.fade)
+        known = None if play.labelled is None else reals.of_labelled[play.labelled].reals(part, phase.fade)
         with torch.set_grad_enabled(play.player == "generator"):
             fake = Batch(system.generator(latents[part], labels[part]), labels[part])
 
         def uniform(stream: str) -> Tensor:
             return send(torch.rand(phase.batch, generator=generator(rules.seed, stream, seen))[share][part])
 
-        return Round(system.discriminator, real, fake, phase.batch, seen, uniform, score_scale, system.joint, labelled)
+        return Round(system.discriminator, real, fake, phase.batch, seen, uniform, score_scale, system.joint, known)
 
     count = len(latents)
     size = rules.optim.part_size(phase.resolution, count, system.group)
