@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 from progan.engine.play import OptimConfig
 from progan.engine.trial import Rounds, Trial
+from progan.nn import winograd  # noqa: F401  (its operations are counted)
 from progan.schedule import Phase
 from progan.systems.system import System
 from progan.types import DataSpec
@@ -25,7 +27,9 @@ from progan.types import DataSpec
 class Tally:
     """Of one process."""
 
-    flops: float  # of a round, mean: two for each multiplication and addition of matrix products and convolutions
+    # Of a round, mean: two for each multiplication and addition of matrix products and convolutions, these added up
+    # directly: an algorithm that needs fewer is faster, not less work.
+    flops: float
     operations: float  # of a round, mean: what is launched one after the other
     peak_bytes: int  # all tensors that exist at one time, at most; what kernels need for themselves is not among them
     state_bytes: int  # of these, what stays between rounds: weights, averages, gradients and the optimizers' moments
@@ -56,6 +60,16 @@ def tally_rounds(trial: Rounds) -> Tally:
             rest = counting.begin()
         flops, operations = ((a + (trial.period - 1) * b) / trial.period for a, b in zip(first, rest, strict=True))
         return Tally(flops, operations, counting.peak, counting.live)
+
+
+@register_flop_formula([torch.ops.progan.winograd_conv2d, torch.ops.progan.winograd_conv_transpose2d])
+def _winograd_flops(x: torch.Size, weight: torch.Size, **_: Any) -> int:
+    return 2 * x[0] * math.prod(x[2:]) * math.prod(weight)
+
+
+@register_flop_formula(torch.ops.progan.winograd_weight_gradient)
+def _winograd_gradient_flops(x: torch.Size, y: torch.Size, out_shape: torch.Size, **_: Any) -> int:
+    return _winograd_flops(x, out_shape)
 
 
 class _Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]

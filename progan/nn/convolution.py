@@ -3,7 +3,8 @@
 torch's own double backward takes the gradient of the weight as a convolution with a whole image for its kernel, 2 to 20
 times slower than the routine for gradients of weights which its first backward calls. Gradient penalties pass
 there in every round. A convolution, its gradient by the image and its gradient by the weight are each linear in two
-tensors, so the derivatives of any of the three are the other two, and all call the fast routines.
+tensors, so the derivatives of any of the three are the other two, and all call the fast routines: torch's, or on a CPU
+those of winograd.py.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from progan.nn import winograd
 
 # On a CPU the gradient of a weight is one matrix product where y has at most so many pixels, times the stride, for each
 # of its maps: oneDNN is 1.3 (fp32, 8 px) to 6 times (bf16, 4 px) slower there, where the weights outnumber the pixels.
@@ -63,6 +66,8 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
+        if _is_winograds(x, weight.shape[0], weight.shape[-1], stride, padding):
+            return _plus(winograd.convolve(x, weight), bias)
         return torch.conv2d(x, weight, bias, stride, padding)
 
     setup_context = staticmethod(_keep)
@@ -85,6 +90,8 @@ class _Transposed(torch.autograd.Function):
 
     @staticmethod
     def forward(y: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
+        if _is_winograds(y, weight.shape[1], weight.shape[-1], stride, padding):
+            return _plus(winograd.transposed(y, weight), bias)
         return torch.conv_transpose2d(y, weight, bias, stride, padding)
 
     setup_context = staticmethod(_keep)
@@ -107,6 +114,9 @@ class _WeightGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, y: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
+        if _is_winograds(x, y.shape[1], kernel, stride, padding):
+            gradient: Tensor = winograd.weight_gradient(x, y)
+            return gradient
         if x.device.type == "cpu" and y.numel() // y.shape[1] <= FEW * stride * y.shape[1]:
             return _as_one_product(x, y, kernel, stride, padding)
         shape = (y.shape[1], x.shape[1], kernel, kernel)
@@ -130,6 +140,14 @@ class _WeightGradient(torch.autograd.Function):
             None,
             None,
         )
+
+
+def _is_winograds(x: Tensor, maps: int, kernel: int, stride: int, padding: int) -> bool:
+    return (kernel, stride, padding) == (3, 1, 1) and winograd.pays(x, maps)
+
+
+def _plus(y: Tensor, bias: Tensor | None) -> Tensor:
+    return y if bias is None else y.add_(bias[:, None, None])
 
 
 def _as_one_product(x: Tensor, y: Tensor, kernel: int, stride: int, padding: int) -> Tensor:

@@ -9,6 +9,7 @@ from progan.engine.play import OptimConfig
 from progan.engine.tally import Tally, tally
 from progan.engine.timing import time_rounds
 from progan.engine.trial import Trial
+from progan.nn import winograd
 from progan.schedule import Phase
 from progan.systems import build
 from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
@@ -95,3 +96,18 @@ def test_rounds_are_timed_by_kind(one_thread: None) -> None:
     assert timing.rounds == 2
     assert timing.seconds > 0
     assert timing.peak_bytes is None
+
+
+def test_an_algorithm_with_fewer_multiplications_is_no_less_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ProganConfig(latent_dim=16, maps_base=4096, maps_max=128)
+
+    def counted() -> float:
+        return _tally(lambda: build(config, UNLABELLED, 16), batch=16).flops
+
+    asked: list[bool] = []
+    pays = winograd.pays
+    monkeypatch.setattr(winograd, "pays", lambda x, maps: asked.append(pays(x, maps)) or asked[-1])
+    by_tiles = counted()
+    assert any(asked)
+    monkeypatch.setattr(winograd, "pays", lambda x, maps: False)
+    assert by_tiles == counted()
