@@ -23,7 +23,11 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.size = size
         self.captions = Captions(names)
+        # Words begin as vectors of length 1: longer ones make texts outweigh the latent, and then each caption has one
+        # image in the end.
         self.words = nn.Embedding(len(self.captions.vocabulary), words, padding_idx=0)
+        with torch.no_grad():
+            self.words.weight.div_(words**0.5)
         self.dense = nn.Linear(words, size)
 
     def forward(self, labels: Tensor) -> Tensor:

@@ -29,6 +29,17 @@ def test_both_networks_read_the_caption_each_by_a_reader_of_its_own() -> None:
     assert shared.isdisjoint(id(parameter) for parameter in discriminator.parameters())
 
 
+def test_a_text_begins_smaller_than_a_latent() -> None:
+    """Else the generator looks at nothing but the text."""
+    torch.manual_seed(0)
+    system = build(GanClsConfig(), DataSpec((28,), 64, NAMES, "none", multilabel=True, shares=(0.5,) * 3), 28)
+    labels = torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 1]])
+    for network in (system.generator, system.discriminator):
+        texts = network.text(labels)
+        assert 0 < texts.std(dim=0).mean() < 0.3
+        assert not network.text.words.weight[0].any()  # the word that is none
+
+
 def test_wordings_change_while_a_network_learns() -> None:
     torch.manual_seed(0)
     text = build(CONFIG, FACES, SIZE).generator.text
