@@ -182,7 +182,7 @@ class _Measuring:
             for one in from_main_rank(known, self.world)
             if one.images_seen == images_seen
             and one.resolution == resolution
-            and one.provenance.get("real_mirrored", False) == self.config.data.mirror  # before they were, none was
+            and one.real_mirrored == self.config.data.mirror
             and len(one.provenance.get("seeds", [0])) >= self.config.evaluation.seeds
         }
         if wanted and wanted <= done:

@@ -60,9 +60,13 @@ class Measurement(_Record):
 
     @property
     def conditions(self) -> Conditions:
-        facts = {"real_mirrored": False} | self.provenance  # of before images were mirrored
-        names = ("count", "data_fingerprint", "real_mirrored", "weights_sha256")
-        return Conditions(*(str(facts.get(name)) for name in names))
+        number, data, weights = (self.provenance.get(name) for name in ("count", "data_fingerprint", "weights_sha256"))
+        return Conditions(str(number), str(data), str(self.real_mirrored), str(weights))
+
+    @property
+    def real_mirrored(self) -> bool:
+        """Whether half of the real images were; records that do not say it are of before any were."""
+        return bool(self.provenance.get("real_mirrored"))
 
 
 class ClassScore(_Record):

@@ -156,7 +156,7 @@ def _protocol(group: list[Measurement]) -> Protocol:
     cells = (
         count(provenance.get("count")),
         _seeds(provenance),
-        short_hash(provenance.get("data_fingerprint")) + (", mirrored" if provenance.get("real_mirrored") else ""),
+        short_hash(provenance.get("data_fingerprint")) + (", mirrored" if group[-1].real_mirrored else ""),
         short_hash(provenance.get("weights_sha256")),
         str(provenance.get("preprocessing") or NOTHING),
         str(provenance.get("processes") or NOTHING),
