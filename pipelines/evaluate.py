@@ -138,7 +138,8 @@ class _Measuring:
 
     def _untrained(self, wait: bool) -> None:
         def measure() -> list[dict[str, Any]]:
-            return measure_untrained(self.evaluator, self.config, self.manifest.spec, self.progress)
+            data = self.config.data.shown(self.manifest.spec)
+            return measure_untrained(self.evaluator, self.config, data, self.progress)
 
         self._once("untrained", self.config.schedule.resolution, 0, measure, wait)
 

@@ -44,7 +44,7 @@ from progan.rundir import RunDirectory, Status, seen_by
 from progan.schedule import Schedule
 from progan.settings import Config, make_schedule, untrained_system
 from progan.systems.system import System, place
-from progan.types import ProganError
+from progan.types import DataSpec, ProganError
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Plan:
     config: Config
     schedule: Schedule
     manifest: Manifest
+    data: DataSpec  # as it is shown
     system: System
 
 
@@ -110,14 +111,15 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
     check_compiler(config.optim.compile)
     schedule = make_schedule(config)
     manifest = open_set(config.data)
-    system = untrained_system(config, manifest.spec)
-    check_fit(schedule, manifest.spec, system, config.optim, world)
+    data = config.data.shown(manifest.spec)
+    system = untrained_system(config, data)
+    check_fit(schedule, data, system, config.optim, world)
     if system.indivisible and world.size > 1:
         say(
             f"note: {config.system.name} as set looks at a process's whole share of a batch, as batch norm does: "
             f"{world.size} processes train nearly, but not exactly, what one does"
         )
-    return Plan(config, schedule, manifest, system)
+    return Plan(config, schedule, manifest, data, system)
 
 
 def _train(
@@ -133,7 +135,7 @@ def _train(
     config, schedule, device = plan.config, plan.schedule, accelerator.device
     names = config.evaluation.metrics if config.evaluation.in_training else ()
     evaluator = make_evaluator(config, loader, plan.manifest, names, world)
-    recorder = Recorder(config, directory, plan.manifest.spec, training, evaluator, world)
+    recorder = Recorder(config, directory, plan.data, training, evaluator, world)
     cadence, total = config.cadence, schedule.total_images
     samples, checkpoints = Every(cadence.sample_kimg, total), Every(cadence.checkpoint_kimg, total)
     evaluation = Every(config.evaluation.every_kimg, total)
@@ -185,7 +187,7 @@ def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: Wor
         keep_compiled(directory.compiled)
     place(plan.system, device)
     training = engine.train.start(plan.system, plan.config.optim)
-    resume(training, directory, plan.config, plan.manifest.spec, world)
+    resume(training, directory, plan.config, plan.data, world)
 
     def load() -> Loader:
         loader = Loader(plan.manifest, plan.config.data, plan.config.seed, world.local_size)

@@ -1,6 +1,7 @@
 """Reading a prepared set: any batch of a global order that depends on the seed and the position alone."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,7 +19,7 @@ from progan.data.reading.reader import Reader, UnreadableSample
 from progan.data.reading.resident import Resident
 from progan.data.reading.shown import ShownLabels
 from progan.data.reading.skips import Skipped
-from progan.types import Batch, ConfigError, DataError
+from progan.types import Batch, ConfigError, DataError, DataSpec
 
 if TYPE_CHECKING:
     from progan.data.remote.place import CachedPlace, Prefetch
@@ -47,6 +48,10 @@ class DataConfig(Settings):
         """Of the pixels of so many images, which are held in memory; 0: they are not."""
         size = count * 3 * resolution**2
         return 0 if self.stream or size > round(self.resident_gb * 2**30) else size
+
+    def shown(self, data: DataSpec) -> DataSpec:
+        """The facts of the set as training shows it."""
+        return replace(data, counts=()) if self.balanced else data
 
     @property
     def cache_bytes(self) -> int:

@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from progan.data.place import LocalPlace, Place
 from progan.files import write_json
-from progan.types import DataError, DataSpec
+from progan.types import UNLABELLED, DataError, DataSpec
 
 VERSION = 2
 MANIFEST, LABELS, SAMPLES, REJECTS = "manifest.json", "labels.npy", "samples.jsonl", "rejects.jsonl"
@@ -117,12 +118,13 @@ class Manifest:
             raise DataError(f"{path}: damaged: not JSON; {REMEDY}") from error
         return cls(place, _validated(path, facts))
 
-    @property
+    @cached_property
     def spec(self) -> DataSpec:
+        """DataError if the labels, where there are several an image, are missing or altered."""
         facts = self.contents
-        shares = tuple(count / facts.count for count in facts.class_counts)
+        combinations, counts = _combinations(self.read_labels()) if facts.multilabel else ((), facts.class_counts)
         return DataSpec(
-            self.resolutions, facts.count, facts.classes, facts.fingerprint, multilabel=facts.multilabel, shares=shares
+            self.resolutions, facts.count, facts.classes, facts.fingerprint, counts=counts, combinations=combinations
         )
 
     @property
@@ -174,6 +176,13 @@ class Manifest:
             raise DataError(f"{path}: altered since it was written; {REMEDY}")
         array: NDArray[np.int64] = np.load(io.BytesIO(data), allow_pickle=False)
         return array
+
+
+def _combinations(labels: NDArray[np.int64]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Of labels (N, K) the rows that occur, in order, and how often; images without labels are left out."""
+    known = labels[labels[:, 0] != UNLABELLED].astype(np.uint8)
+    rows, counts = np.unique(known, axis=0, return_counts=True)
+    return tuple("".join(map(str, row)) for row in rows.tolist()), tuple(counts.tolist())
 
 
 def _validated(path: str, facts: Any) -> Contents:

@@ -1,7 +1,10 @@
 """Snapshots: what inference needs, in one file that describes itself."""
 
+import itertools
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -13,7 +16,7 @@ from progan.tensorfile import load_tensors, save_tensors
 from progan.types import DataSpec
 
 KIND = "progan snapshot 1"
-TUPLES = ("resolutions", "classes", "shares")  # in the data's facts, which JSON keeps as lists
+TUPLES = ("resolutions", "classes", "counts", "combinations")  # in the data's facts, which JSON keeps as lists
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def save_snapshot(training: Training, config: SystemConfig, data: DataSpec, phas
 def load_snapshot(path: Path | str) -> Snapshot:
     """The snapshot at `path`, on the CPU, in evaluation mode; DataError when it is not one."""
     tensors, facts = load_tensors(Path(path), KIND)
-    data = DataSpec(**facts["data"] | {key: tuple(facts["data"].get(key, ())) for key in TUPLES})
+    data = _data(facts["data"])
     config = read_config(facts["system"])
     system = build(config, data, facts["resolution"])
     phase = Phase(**facts["phase"])
@@ -57,6 +60,19 @@ def load_snapshot(path: Path | str) -> Snapshot:
         network.requires_grad_(False).eval()
         set_phase(network, phase)
     return Snapshot(system, config, data, phase, facts["images_seen"], Path(path))
+
+
+def _data(facts: dict[str, Any]) -> DataSpec:
+    several, shares = facts.pop("multilabel", False), facts.pop("shares", ())
+    if several:  # a snapshot of before 2026-11-23, trained with each label drawn by itself, as often as it was there
+        combinations = list(itertools.product("01", repeat=len(shares)))
+        chances = [
+            math.prod(share if held == "1" else 1 - share for held, share in zip(one, shares, strict=True))
+            for one in combinations
+        ]
+        facts["combinations"] = ["".join(one) for one in combinations]
+        facts["counts"] = [round(chance * 10**6) for chance in chances]
+    return DataSpec(**facts | {key: tuple(facts.get(key, ())) for key in TUPLES})
 
 
 def load_generator(path: Path | str) -> nn.Module:

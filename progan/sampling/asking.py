@@ -26,13 +26,13 @@ def asked(caption: str, names: Sequence[str], space: LabelSpace) -> LabelSpace:
     A negation is of what follows it; an attribute that is named twice is what the last says.
     """
     meanings = _meanings(names)
-    holds = [0.0] * len(names)
+    holds = [False] * len(names)
     negated, rest = False, words(caption)
     while rest:
         phrase = _longest(rest, meanings)
         if phrase:
             attribute, value = meanings[phrase]
-            holds[attribute], negated = float(value != negated), False
+            holds[attribute], negated = value != negated, False
         elif rest[0] in NEGATIONS:
             negated = True
         elif rest[0] not in FILLERS:
@@ -40,7 +40,7 @@ def asked(caption: str, names: Sequence[str], space: LabelSpace) -> LabelSpace:
         rest = rest[len(phrase) or 1 :]
     if negated:
         raise ConfigError(f"--caption: it ends before it says what is negated; {_known(names)}")
-    return replace(space, shares=tuple(holds))
+    return replace(space, combinations=("".join(str(int(held)) for held in holds),), counts=())
 
 
 def _meanings(names: Sequence[str]) -> dict[Phrase, tuple[int, bool]]:

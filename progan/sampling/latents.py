@@ -13,16 +13,15 @@ def draw_latents(seed: int, stream: str, counter: int, count: int, space: Latent
 
 
 def draw_labels(seed: int, stream: str, counter: int, count: int, space: LabelSpace) -> Tensor:
-    """`count` labels of the space, int64, on the CPU: N uniform over the classes; UNLABELLED where there are none.
-
-    Of several labels an image NK, each drawn by itself as often as the set has it.
-    """
-    numbers = generator(seed, stream, counter)
-    if space.several:
-        return (torch.rand(count, space.classes, generator=numbers) < torch.tensor(space.shares)).long()
+    """`count` labels of the space, int64, on the CPU: N, or NK of several an image; UNLABELLED where there are none."""
     if space.classes == 0:
         return torch.full((count,), UNLABELLED)
-    return torch.randint(space.classes, (count,), generator=numbers)
+    ends = torch.tensor(space.counts or (1,) * (len(space.combinations) or space.classes)).cumsum(dim=0)
+    places = torch.randint(int(ends[-1]), (count,), generator=generator(seed, stream, counter))
+    numbers = torch.searchsorted(ends, places, right=True)
+    if not space.several:
+        return numbers
+    return torch.tensor([[int(held) for held in space.combinations[number]] for number in numbers.tolist()])
 
 
 def grid_labels(count: int, space: LabelSpace, columns: int) -> Tensor:

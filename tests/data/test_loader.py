@@ -19,7 +19,7 @@ from progan.data.reading import shared
 from progan.data.reading.order import Shuffled
 from progan.data.sources import SourceOptions, open_source
 from progan.data.sources.base import labelled
-from progan.types import ConfigError, DataError
+from progan.types import ConfigError, DataError, LabelSpace
 
 Writer = Callable[..., Path]
 Load = Callable[..., Loader]
@@ -273,6 +273,11 @@ def test_classes_are_balanced_and_labels_kept_as_the_settings_say(load: Load, la
     assert torch.bincount(labels).tolist() == [200, 200]
     subset = load(labelled_set, labelled_per_class=2).batch(16, 0, 10).labels
     assert sorted(subset.tolist()) == [-1] * 6 + [0, 0, 1, 1]
+
+
+def test_generated_images_have_the_classes_of_those_that_are_shown(labelled_set: Manifest) -> None:
+    shown = [DataConfig(path="set", balanced=balanced).shown(labelled_set.spec) for balanced in (False, True)]
+    assert [data.label_space for data in shown] == [LabelSpace(2, counts=(6, 4)), LabelSpace(2)]
 
 
 def test_settings_that_need_one_class_an_image_are_refused_without(

@@ -23,7 +23,7 @@ def flip(path: Path, place: int) -> None:
 def test_the_spec_holds_the_facts_that_networks_depend_on(labelled_set: Manifest) -> None:
     spec = labelled_set.spec
     fingerprint = labelled_set.contents.fingerprint
-    assert spec == DataSpec((4, 8, 16), 10, ("cats", "dogs"), fingerprint, shares=(0.6, 0.4))
+    assert spec == DataSpec((4, 8, 16), 10, ("cats", "dogs"), fingerprint, counts=(6, 4))
     assert labelled_set.contents.class_counts == (6, 4)
 
 

@@ -24,7 +24,7 @@ from progan.data.preparing.shards import Done, PrepareOptions, prepare
 from progan.data.preparing.tars import header
 from progan.data.sources import SourceOptions, open_source
 from progan.data.sources.base import labelled
-from progan.types import ConfigError, DataError
+from progan.types import ConfigError, DataError, LabelSpace
 
 Writer = Callable[..., Path]
 ROOT = Path(__file__).parents[2]
@@ -160,6 +160,7 @@ def test_several_labels_an_image_are_stored_as_a_matrix(tmp_path: Path, write_pi
     manifest = prepare(source, tmp_path / "set", PrepareOptions(8))
     assert manifest.read_labels().tolist() == [[0, 1], [1, 1], [0, 0]]
     assert (manifest.contents.class_counts, manifest.spec.multilabel) == ((1, 2), True)
+    assert manifest.spec.label_space == LabelSpace(2, counts=(1, 1, 1), combinations=("00", "01", "11"))
     assert [json.loads(sample["json"]) for sample in read_with_webdataset(manifest, 8)] == [[0, 1], [1, 1], [0, 0]]
 
 

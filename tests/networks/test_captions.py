@@ -22,8 +22,9 @@ def _texts(captions: Captions, labels: Tensor) -> list[str]:
     return [" ".join(captions.vocabulary[number] for number in row if number) for row in captions(labels)]
 
 
-def _understood(caption: str, names: tuple[str, ...] = NAMES) -> list[float]:
-    return list(asked(caption, names, LabelSpace(len(names), (0.5,) * len(names))).shares)
+def _understood(caption: str, names: tuple[str, ...] = NAMES) -> list[int]:
+    (combination,) = asked(caption, names, LabelSpace(len(names), combinations=("0" * len(names),))).combinations
+    return [int(held) for held in combination]
 
 
 def test_the_plain_wording_is_fixed_and_reads_as_a_sentence() -> None:

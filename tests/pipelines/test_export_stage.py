@@ -31,7 +31,7 @@ SYSTEMS: dict[str, tuple[SystemConfig, DataSpec]] = {
     ),
     "of several labels": (
         ConditionalConfig.model_validate({"latent_dim": 8, "networks": {"name": "dense", "generator": [16]}}),
-        DataSpec((SIZE,), 8, ("small", "dark"), "", multilabel=True, shares=(0.5, 0.2)),
+        DataSpec((SIZE,), 8, ("small", "dark"), "", combinations=("00", "10", "11")),
     ),
 }
 

@@ -112,18 +112,23 @@ def test_grids_have_a_row_for_each_label_and_are_not_higher_than_wide() -> None:
     assert grid_shape(1024, 40) == (2, 2)
 
 
-def test_labels_are_uniform_over_the_classes_or_unlabelled() -> None:
-    assert set(draw_labels(0, "x", 0, 200, LabelSpace(3)).tolist()) == {0, 1, 2}
+def test_labels_are_drawn_as_often_as_the_set_has_them_or_unlabelled() -> None:
+    uniform, uneven = (
+        torch.bincount(draw_labels(0, "x", 0, 4000, LabelSpace(3, counts)), minlength=3) for counts in ((), (1, 0, 3))
+    )
+    torch.testing.assert_close(uniform / 4000, torch.full((3,), 1 / 3), rtol=0, atol=0.02)
+    torch.testing.assert_close(uneven / 4000, torch.tensor([0.25, 0, 0.75]), rtol=0, atol=0.02)
+    assert uneven[1] == 0
     assert set(draw_labels(0, "x", 0, 5, LabelSpace()).tolist()) == {-1}
     assert grid_labels(6, LabelSpace(2), 2).tolist() == [0, 0, 1, 1, 0, 0]
     assert grid_labels(3, LabelSpace(), 2).tolist() == [-1, -1, -1]
 
 
-def test_several_labels_are_drawn_as_often_as_the_set_has_them_and_shown_one_at_a_time() -> None:
-    space = LabelSpace(3, shares=(0.0, 0.25, 1.0))
-    drawn = draw_labels(0, "x", 0, 4000, space)
-    assert drawn.shape == (4000, 3)
-    torch.testing.assert_close(drawn.double().mean(dim=0), torch.tensor(space.shares).double(), rtol=0, atol=0.02)
+def test_several_labels_are_drawn_together_as_the_set_has_them_and_shown_one_at_a_time() -> None:
+    space = LabelSpace(3, counts=(1, 3), combinations=("001", "110"))
+    rows, counts = draw_labels(0, "x", 0, 4000, space).unique(dim=0, return_counts=True)
+    assert rows.tolist() == [[0, 0, 1], [1, 1, 0]]
+    torch.testing.assert_close(counts / 4000, torch.tensor([0.25, 0.75]), rtol=0, atol=0.02)
     assert grid_labels(4, space, 1).tolist() == [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]
 
 

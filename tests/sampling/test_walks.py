@@ -87,4 +87,4 @@ def test_a_direction_is_uniform_and_added_at_each_step() -> None:
 def test_a_walk_through_classes_gives_each_an_equal_share() -> None:
     assert class_labels(6, LabelSpace(3)).tolist() == [0, 0, 1, 1, 2, 2]
     assert class_labels(3, LabelSpace(3)).tolist() == [0, 1, 2]
-    assert class_labels(3, LabelSpace(2, (0.5, 0.5))).tolist() == [[0, 0], [1, 0], [0, 1]]
+    assert class_labels(3, LabelSpace(2, combinations=("00", "11"))).tolist() == [[0, 0], [1, 0], [0, 1]]

@@ -60,8 +60,8 @@ def _data(config: Config, path: Path) -> DataSpec:
         return DataSpec(sizes, 64, (), "none")
     if "celeba" in path.stem:
         attributes = ("Smiling", "Male", "Eyeglasses")
-        return DataSpec(sizes, 64, attributes, "none", multilabel=True, shares=(0.5, 0.4, 0.1))
-    return DataSpec(sizes, 64, tuple("0123456789"), "none", shares=(0.1,) * 10)
+        return DataSpec(sizes, 64, attributes, "none", combinations=("000", "100", "011"))
+    return DataSpec(sizes, 64, tuple("0123456789"), "none")
 
 
 @dataclass(frozen=True)

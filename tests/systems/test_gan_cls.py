@@ -1,5 +1,7 @@
 """GAN-CLS: what its networks read, and which data and settings it refuses."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -11,7 +13,8 @@ from progan.types import ConfigError, DataSpec
 
 SIZE = 8  # pixels
 NAMES = ("Smiling", "Male", "Wearing_Hat")
-FACES = DataSpec((SIZE,), 64, NAMES, "none", multilabel=True, shares=(0.5,) * 3)
+EVERY = tuple("".join(held) for held in itertools.product("01", repeat=3))
+FACES = DataSpec((SIZE,), 64, NAMES, "none", combinations=EVERY)
 CONFIG = GanClsConfig(latent_dim=4, networks=ConvolutionalNetworks(generator=((2, 8), (4, 8)), discriminator=(4, 8)))
 
 
@@ -32,7 +35,7 @@ def test_both_networks_read_the_caption_each_by_a_reader_of_its_own() -> None:
 def test_a_text_begins_smaller_than_a_latent() -> None:
     """Else the generator looks at nothing but the text."""
     torch.manual_seed(0)
-    system = build(GanClsConfig(), DataSpec((28,), 64, NAMES, "none", multilabel=True, shares=(0.5,) * 3), 28)
+    system = build(GanClsConfig(), DataSpec((28,), 64, NAMES, "none", combinations=EVERY), 28)
     labels = torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 1]])
     for network in (system.generator, system.discriminator):
         texts = network.text(labels)

@@ -23,7 +23,7 @@ from progan.types import Batch, ConfigError, DataSpec
 
 SIZE = 4  # pixels
 CLASSES = DataSpec((SIZE,), 64, ("left", "right"), "none")
-SEVERAL = DataSpec((SIZE,), 64, ("left", "right"), "none", multilabel=True, shares=(0.5, 0.5))
+SEVERAL = DataSpec((SIZE,), 64, ("left", "right"), "none", combinations=("00", "01", "10", "11"))
 DENSE = DenseNetworks(channels=1, generator=(32, 32), discriminator=(32, 32), deviation=0.2, bias=0)
 CONVOLUTIONAL = ConvolutionalNetworks(generator=((1, 8), (2, 4)), discriminator=(4, 8))
 NORMED = ConvolutionalNetworks(generator=((1, 32), (2, 32)), discriminator=(16, 32), deviation=0.05)

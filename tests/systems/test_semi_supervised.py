@@ -125,7 +125,7 @@ def test_it_learns_the_classes_of_shades() -> None:
     ("data", "message"),
     [
         (replace(DATA, classes=()), "data.path: its images have no labels; "),
-        (replace(DATA, multilabel=True, shares=(0.5, 0.5, 0.5)), "data.path: its images have several labels each; "),
+        (replace(DATA, combinations=("000", "111")), "data.path: its images have several labels each; "),
     ],
 )
 def test_data_without_one_class_an_image_are_refused_in_one_line(data: DataSpec, message: str) -> None:
