@@ -1,0 +1,74 @@
+"""Measuring snapshots: again, beside the training, by several processes at once."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from progan_command import refused
+from tiny_run import ROOT, command, metric_values, progan_process
+
+from progan.rundir import RunDirectory
+
+
+def test_evaluating_again_gives_the_same_number_and_measures_nothing_twice(run: Path) -> None:
+    assert "measured already" in progan_process("evaluate", run).stdout
+    metrics = run / "metrics.jsonl"
+    lines = metrics.read_text().splitlines(keepends=True)
+    metrics.write_text("".join(lines[:-1]))
+    progan_process("evaluate", run)
+    again, before = (json.loads(line) for line in (metrics.read_text().splitlines()[-1], lines[-1]))
+    assert again["value"] == before["value"]
+    assert again["floor"] == before["floor"]
+    del before["provenance"]["real_mirrored"]  # as records were before real images were mirrored
+    metrics.write_text("".join(lines[:-1]) + json.dumps(before) + "\n")
+    progan_process("evaluate", run)
+    assert len(metrics.read_text().splitlines()) == len(lines) + 1
+    metrics.write_text("".join(lines))
+
+
+def test_snapshots_are_measured_by_processes_beside_the_training(config: Path, run: Path) -> None:
+    """What they find, two at once, is what the training would have found, each result once."""
+    directory = config.parent / "beside"
+    progan_process("train", config, "--run", directory, "evaluation.in_training=false")
+    assert not (directory / "metrics.jsonl").exists()
+    listed = progan_process("evaluate", directory, "--due", "--list").stdout.split()
+    assert [Path(path).stem for path in listed] == ["000001536", "000002048"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    commands = [command("evaluate", directory, "--due"), [*launcher, "-m", "pipelines.evaluate", directory, "--due"]]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    both = [subprocess.Popen(command, cwd=ROOT, env=environment) for command in commands]
+    assert [process.wait() for process in both] == [0, 0]
+    assert sorted(metric_values(directory)) == sorted(metric_values(run))
+    assert progan_process("evaluate", directory, "--due", "--list").stdout == ""
+    assert "give one of them" in refused("evaluate", directory, "--due", "--all")
+
+
+def test_a_watcher_measures_snapshots_as_they_appear_and_ends_with_the_training(run: Path, tmp_path: Path) -> None:
+    watched = RunDirectory(tmp_path / "watched")
+    shutil.copytree(run, watched.root, ignore=shutil.ignore_patterns("metrics.jsonl", "000002048.safetensors"))
+    ended = watched.read_status()
+    watched.write_status(replace(ended, state="running"))
+    watcher = subprocess.Popen(command("evaluate", watched.root, "--due", "--watch"), cwd=ROOT)
+    while [seen for seen, _ in metric_values(watched.root)] != [0, 1536]:
+        assert watcher.poll() is None
+        time.sleep(0.2)
+    shutil.copy(RunDirectory(run).snapshot(2048), watched.snapshot(2048))
+    watched.write_status(ended)
+    assert watcher.wait() == 0
+    assert metric_values(watched.root) == metric_values(run)
+
+
+def test_the_best_snapshot_is_named(run: Path) -> None:
+    values = {value: seen for seen, value in metric_values(run) if seen}
+    assert progan_process("best", run).stdout.strip() == str(RunDirectory(run).snapshot(values[min(values)]))
+    assert "there are: swd1k" in refused("best", run, "fid50k")
+
+
+def test_a_metric_that_cannot_be_measured_is_an_error_when_it_is_all_that_is_asked_for(run: Path) -> None:
+    assert "fit" not in progan_process("evaluate", run, "swd1k").stderr
+    assert "ask for swd1k" in refused("evaluate", run, "swd4k")

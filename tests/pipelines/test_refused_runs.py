@@ -1,0 +1,73 @@
+"""Runs whose files are damaged or do not belong together: what is wrong is named, and nothing is lost."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from progan_command import refused
+from tiny_run import last, metric_values, progan_process
+
+from progan.rundir import RunDirectory
+
+
+def test_a_refused_command_changes_nothing_in_the_run(config: Path, run: Path, tmp_path: Path) -> None:
+    copy = RunDirectory(tmp_path / "copy")
+    shutil.copytree(run, copy.root)
+    assert "optim.beta2 was 0.99, now 0.5" in refused("train", config, "--run", copy.root, "optim.beta2=0.5")
+    assert copy.read_status() == RunDirectory(run).read_status()
+    shutil.rmtree(copy.root / "checkpoints")
+    assert "snapshots but no checkpoint; restore one" in refused("train", config, "--run", copy.root)
+    assert len(copy.snapshots()) == len(RunDirectory(run).snapshots())
+    assert copy.read_metrics() == RunDirectory(run).read_metrics()
+
+
+def test_a_damaged_checkpoint_is_told_and_the_one_before_taken(config: Path, run: Path, tmp_path: Path) -> None:
+    copy = RunDirectory(tmp_path / "copy")
+    shutil.copytree(run, copy.root)
+    newest = copy.checkpoints()[-1]
+    content = bytearray(newest.read_bytes())
+    content[-100] ^= 16
+    newest.write_bytes(content)
+    said = progan_process("train", config, "--run", copy.root).stdout
+    assert f"warning: {newest}: damaged" in said
+    assert newest.read_bytes() == last(run).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "contents", "commands"),
+    [
+        ("config.yaml", ["seed: [", "- 1", "seed: nine", "\xff"], ["train", "evaluate", "neighbours"]),
+        ("facts.json", ["{", "[]", "{}"], ["train"]),
+        ("stats.jsonl", ["{]\n", "7\n", "{}\n"], ["train", "report"]),
+        ("metrics.jsonl", ["{]\n", "7\n", "{}\n"], ["train", "evaluate", "report", "best"]),
+        (
+            "status.json",
+            ["[]", '{"state": "lost"}', '{"state": "finished", "images_seen": "all"}'],
+            ["status", "report"],
+        ),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named_and_nothing_is_lost(
+    config: Path, run: Path, tmp_path: Path, name: str, contents: list[str], commands: list[str]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    arguments = {"train": (config, "--run", copy)}
+    for content in contents:
+        (copy / name).write_text(content, encoding="latin-1")
+        before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+        for command in commands:
+            assert str(copy / name) in refused(command, *arguments.get(command, (copy,)))
+            assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_run_is_not_measured_against_other_images(config: Path, run: Path, tmp_path: Path) -> None:
+    copy = RunDirectory(tmp_path / "copy")
+    shutil.copytree(run, copy.root)
+    progan_process(
+        "prepare", "synthetic", "--out", tmp_path / "other", "--resolution", 16, "--limit", 1100, "--seed", 9
+    )
+    settings = copy.read_config()
+    copy.write_config(settings | {"data": settings["data"] | {"path": str(tmp_path / "other")}})
+    assert "other: not the images that" in refused("evaluate", copy.root, "energy1k")
+    assert metric_values(copy.root) == metric_values(run)
