@@ -7,9 +7,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from progan.types import DataError
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -69,6 +73,18 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 def read_json(path: Path) -> dict[str, Any]:
     """DataError where it is no mapping."""
     return _mapping(path.read_bytes(), str(path))
+
+
+def validated(path: Path, kind: type[T], value: Any) -> T:
+    """What was read from `path`, as it should be. DataError names the first place where it is not."""
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        if isinstance(value, list):
+            place = f"record {place} (counted from 0)"
+        raise DataError(f"{path}: {place}: {first['msg']}; restore it or take it away") from error
 
 
 def _mapping(text: bytes, place: str) -> dict[str, Any]:

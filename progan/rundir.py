@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
-from progan.files import append_jsonl, keep_jsonl, read_json, read_jsonl, write_json, write_text
+from progan.files import append_jsonl, keep_jsonl, read_json, read_jsonl, validated, write_json, write_text
 from progan.types import DataError
 
 STATE, SHEET, FACTS, PICTURE = r"\d{9}\.safetensors", r"\d{9}-\d{4,}px\.png", r"\d{9}\.json", r"\d{9}-\w+\.png"
@@ -229,14 +228,7 @@ class RunDirectory:
         """DataError where no training was begun."""
         if not self.status.exists():
             raise DataError(f"{self.root}: not a run directory (no {self.status.name}); give the --run of a training")
-        try:
-            status = TypeAdapter(Status).validate_python(read_json(self.status))
-        except ValidationError as error:
-            first = error.errors()[0]
-            what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            raise DataError(
-                f"{self.status}: not the state of a run ({what}); remove it, the training writes it"
-            ) from None
+        status = validated(self.status, Status, read_json(self.status))
         checkpoints = self.checkpoints()
         return replace(status, images_seen=seen_by(checkpoints[-1])) if checkpoints else status
 

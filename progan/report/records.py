@@ -3,15 +3,13 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from progan.files import read_json
+from progan.files import read_json, validated
 from progan.rundir import RunDirectory, Status, seen_by
-from progan.types import DataError
 
-T = TypeVar("T")
 SAMPLE_NAME = re.compile(r"(\d{9})-(\d{4,})px")
 SPACES = ("pixels", "features")  # in which nearest neighbours are sought
 
@@ -187,15 +185,15 @@ def read_run(run: RunDirectory) -> RunRecord:
     run.read_config()
     facts = run.read_facts() if run.facts.exists() else {}
     ticks = read_ticks(run)
-    classified = _validate(run.classifications, list[Classification], run.read_classifications())
+    classified = validated(run.classifications, list[Classification], run.read_classifications())
     return RunRecord(
         run=run,
         settings=run.config.read_text(encoding="utf-8"),
         facts=facts,
-        phases=_validate(run.facts, list[PhaseFact], facts.get("phases", [])),
+        phases=validated(run.facts, list[PhaseFact], facts.get("phases", [])),
         ticks=sorted(ticks, key=lambda tick: tick.images_seen),
         measurements=_latest(read_measurements(run)),
-        notices=_validate(run.warnings, list[Notice], run.read_warnings()),
+        notices=validated(run.warnings, list[Notice], run.read_warnings()),
         samples=_named(run.samples()),
         status=run.read_status() if run.status.exists() else None,
         walk=next(iter(_named(run.walks())[-1:]), None),
@@ -207,21 +205,12 @@ def read_run(run: RunDirectory) -> RunRecord:
 
 def read_ticks(run: RunDirectory) -> list[Tick]:
     """As recorded; DataError for a record that is none."""
-    return _validate(run.stats, list[Tick], run.read_stats())
+    return validated(run.stats, list[Tick], run.read_stats())
 
 
 def read_measurements(run: RunDirectory) -> list[Measurement]:
     """As recorded, repeated ones too; DataError for a record that is none."""
-    return _validate(run.metrics, list[Measurement], run.read_metrics())
-
-
-def _validate(path: Path, kind: type[T], value: Any) -> T:
-    try:
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: record {place or '0'}: {first['msg']} (records count from 0)") from error
+    return validated(run.metrics, list[Measurement], run.read_metrics())
 
 
 def _latest(measurements: list[Measurement]) -> list[Measurement]:
@@ -250,10 +239,10 @@ def _probes(run: RunDirectory) -> Probes | None:
     paths = run.probes()
     if not paths:
         return None
-    return _validate(paths[-1], Probes, read_json(paths[-1]))
+    return validated(paths[-1], Probes, read_json(paths[-1]))
 
 
 def _neighbour_facts(path: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
-    return _validate(path, dict[str, dict[str, Any]], read_json(path).get("spaces", {}))
+    return validated(path, dict[str, dict[str, Any]], read_json(path).get("spaces", {}))
