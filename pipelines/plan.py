@@ -1,7 +1,7 @@
 """Plan: time, memory and disk of a training, before it is begun."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -76,10 +76,16 @@ def _figures(subject: Subject, seconds: float | None, patience: float, device: s
     if seconds is None:
         return _known(device or device_name())
     check_precision(subject.config.optim.precision)
-    found = list(measure_rounds(subject, seconds, patience, say))
-    for resolution in dict.fromkeys(figure.resolution for figure in found):
-        found += measure_metrics(subject, resolution, say)
-    store(found)
+    found = _stored(measure_rounds(subject, seconds, patience, say))
+    return found + _stored(measure_metrics(subject, dict.fromkeys(figure.resolution for figure in found), say))
+
+
+def _stored(figures: Iterable[Figure]) -> list[Figure]:
+    """Each as soon as it is known: of a measurement that is broken off the figures so far are kept."""
+    found = []
+    for figure in figures:
+        store(figure)
+        found.append(figure)
     return found
 
 

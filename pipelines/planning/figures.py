@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -37,11 +37,9 @@ def stamp() -> str:
     return f"{date.today().isoformat()}, torch {torch.__version__}"
 
 
-def store(figures: Iterable[Figure]) -> None:
-    """Keep them for later plans of this user."""
-    OWN.parent.mkdir(parents=True, exist_ok=True)
-    for figure in figures:
-        append_jsonl(OWN, asdict(figure))
+def store(figure: Figure) -> None:
+    """Keep it for later plans of this user."""
+    append_jsonl(OWN, asdict(figure))
 
 
 def stored() -> list[Figure]:

@@ -1,7 +1,7 @@
 """Figures of the device at hand, from a short measurement."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from pipelines.device import device_memory, device_name, evaluation_device
 from pipelines.measuring import EVALUATION_SEED, load_network
@@ -55,14 +55,18 @@ def _round_seconds(subject: Subject, stage: Stage, budget: float) -> float:
     return time_rounds(trial, device, budget).seconds
 
 
-def measure_metrics(subject: Subject, resolution: int, tell: Tell) -> Iterator[Figure]:
-    """Of each family that the settings ask for; those that cannot be measured are told and left out."""
-    for family in dict.fromkeys(parse(name).family for name in subject.config.evaluation.metrics):
-        if resolution >= METRICS[family].minimum_resolution:
+def measure_metrics(subject: Subject, resolutions: Iterable[int], tell: Tell) -> Iterator[Figure]:
+    """Of each family that the settings ask for; one that cannot be measured is told once and left out."""
+    left_out = set[str]()
+    for resolution in resolutions:
+        for family in dict.fromkeys(parse(name).family for name in subject.config.evaluation.metrics):
+            if family in left_out or resolution < METRICS[family].minimum_resolution:
+                continue
             tell(f"{resolution} px: measuring {family}")
             try:
                 yield _metric(subject, family, resolution)
             except DataError as error:
+                left_out.add(family)
                 tell(f"{family}: not measured: {error}")
 
 

@@ -12,7 +12,7 @@ import yaml
 from progan_command import progan, refused
 
 from pipelines import plan as plan_module
-from pipelines.planning import figures, memory
+from pipelines.planning import figures, measure, memory
 from pipelines.planning.estimate import plan_resolution, sizes
 from pipelines.planning.figures import Figure, nearest
 from pipelines.planning.memory import KEPT_WHEN_FREED, Memory
@@ -22,7 +22,7 @@ from progan.engine.tally import Tally
 from progan.files import read_jsonl
 from progan.rundir import RunDirectory
 from progan.settings import Config, make_schedule
-from progan.types import DataSpec
+from progan.types import ConfigError, DataError, DataSpec
 
 TREE: dict[str, Any] = {
     "system": {"latent_dim": 8, "maps_base": 64, "maps_max": 8},
@@ -71,6 +71,25 @@ def test_measured_figures_are_kept_and_give_the_same_times_later(config: Path, o
     assert _times(progan("plan", config).out) == _times(measured)
     by_name = progan("plan", config, "--device", figures.stored()[0].device).out
     assert _times(by_name) == _times(measured)
+
+
+def test_what_was_measured_is_kept_where_the_rest_cannot_be(
+    config: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise DataError("no weights")
+
+    def stop(*_: object) -> None:
+        raise ConfigError("broken off")
+
+    command = ("plan", config, "--measure", "--seconds", 0.05, "evaluation.metrics=[energy1k]")
+    monkeypatch.setattr(measure, "_metric", refuse)
+    assert progan(*command).out.count("energy: not measured: no weights") == 1
+    rounds = [(record["what"], record["resolution"]) for record in read_jsonl(own)]
+    assert rounds == [("round", size) for size in (4, 8, 8, 16, 16)]
+    monkeypatch.setattr(measure, "_metric", stop)
+    assert "broken off" in refused(*command)
+    assert len(read_jsonl(own)) == 2 * len(rounds)
 
 
 def _times(output: str) -> list[str]:
