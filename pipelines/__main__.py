@@ -59,7 +59,8 @@ def prepare(
     ],
     out: Annotated[Path, typer.Option(help="Where the shards go.")],
     resolution: Annotated[
-        int | None, typer.Option(help="Largest resolution in px; default: the largest power of two the images fill.")
+        int | None,
+        typer.Option(help="Largest resolution in px; default: the largest power of two the images fill.", min=1),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many images.", min=1)] = None,
     label: Annotated[
@@ -144,7 +145,7 @@ def verify(
 def inspect(
     path: Annotated[Path, typer.Argument(help="A prepared set.", metavar="DIR")],
     out: Annotated[Path | None, typer.Option(help="Write a contact sheet to this .png file.")] = None,
-    resolution: Annotated[int | None, typer.Option(help="Of the sheet's images; default: the largest.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Of the sheet's images; default: the largest.", min=1)] = None,
 ) -> None:
     """Show what a prepared set holds."""
     with user_errors():

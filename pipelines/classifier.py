@@ -8,6 +8,7 @@ from pipelines.device import evaluation_device
 from progan.data.labelled import LabelledImages
 from progan.data.loader import DataConfig, open_set
 from progan.data.manifest import Manifest
+from progan.files import require_writable
 from progan.metrics.classifier_file import ClassifierFacts, names_results, save_classifier
 from progan.metrics.classifier_training import (
     ClassifierTraining,
@@ -25,6 +26,7 @@ def classifier(data: str, out: Path, name: str, network: ClassifierConfig, train
     if not names_results(name):
         rule = "results are named for it, as fd50k-faces; give small letters and digits, not 8 that look like a hash"
         raise ConfigError(f"--name {name!r}: {rule}")
+    require_writable(out)
     manifest = open_set(DataConfig(path=data))
     with (
         stoppable("nothing is written; the same command starts again"),

@@ -14,7 +14,7 @@ from pipelines.pair import Pair
 from pipelines.sides import Side, is_run, open_side
 from progan.data.folder_images import Size
 from progan.distributed.agreement import on_every_rank, on_main_rank
-from progan.files import write_json
+from progan.files import require_writable, write_json
 from progan.metrics.classifier_file import classifier_network
 from progan.metrics.features import FeatureNetwork, inception
 from progan.metrics.weights import Place, check_weights, load_weights
@@ -42,6 +42,8 @@ def compare(
     """
     world = make_world(make_accelerator(None))
     with watched(world), ExitStack() as open_:
+        if out is not None:
+            on_main_rank(partial(require_writable, out), world)
         usual = _protocol_of(Path(generated))
         seed, mirror = usual.seed if seed is None else seed, usual.mirror if mirror is None else mirror
         open_one = partial(open_side, seed=seed, world=world, open_=open_)

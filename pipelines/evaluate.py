@@ -80,6 +80,9 @@ def evaluate(run: Path, selection: Selection, metrics: Sequence[str], changes: C
         manifest, _ = on_every_rank(lambda: open_set(config.data), world)
         loader = open_.enter_context(closing(Loader(manifest, config.data, config.seed, world.local_size)))
         evaluator = make_evaluator(config, loader, manifest, metrics or None, world)
+        undefined = evaluator.undefined(config.schedule.resolution)
+        if metrics and undefined:
+            raise ConfigError(f"{undefined[0]}, where this training ends; ask for another metric")
         progress = open_.enter_context(measuring_progress())
         measuring = _Measuring(directory, config, manifest, evaluator, world, progress)
         if watch:
@@ -175,6 +178,7 @@ class _Measuring:
         problems, wanted = self.evaluator.preflight(resolution), set(self.evaluator.result_names(resolution))
         if problems and not wanted:
             raise DataError("; ".join(problems))
+        problems += [f"{name}: {line}" for line in self.evaluator.undefined(resolution)]
         for problem in problems:
             say(problem)
         known, _ = on_every_rank(lambda: read_measurements(self.directory), self.world)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pipelines.console import say
 from pipelines.snapshots import describe, open_snapshot
 from progan.engine.snapshot import Snapshot
-from progan.files import atomic_path
+from progan.files import atomic_path, require_writable
 from progan.nn.float32 import float32
 from progan.nn.folding import folded
 from progan.sampling.latents import draw_labels, draw_latents
@@ -44,6 +44,7 @@ def export(source: Path, out: Path) -> None:
         import onnxscript  # noqa: F401 - torch's exporter asks for it
     except ImportError as error:
         raise ConfigError(f"progan export: {error.name} is missing; install it: pip install 'progan[onnx]'") from error
+    require_writable(out)
     snapshot = open_snapshot(source)
     system = snapshot.system
     network: nn.Module = (_Images if system.labels.classes else _Unlabelled)(folded(system.generator))

@@ -94,6 +94,8 @@ def _known(device: str) -> list[Figure]:
     found = [figure for figure in every if figure.device == device]
     if not found:
         devices = "; ".join(dict.fromkeys(figure.device for figure in every)) or "none"
+        if device != device_name():
+            raise ConfigError(f"--device {device}: no figures of it; there are: {devices}")
         say(f"no figures of {device}: no times; measure them with --measure, or plan for --device: {devices}")
     return found
 

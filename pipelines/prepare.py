@@ -48,7 +48,7 @@ def parse_part(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     number, slash, parts = text.partition("/")
-    if not (slash and number.isdigit() and parts.isdigit() and 1 <= int(number) <= int(parts)):
+    if not (slash and number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
         raise ConfigError(f"--part {text!r}: give the part and how many there are, from 1/8 to 8/8")
     return int(number), int(parts)
 

@@ -23,7 +23,7 @@ from progan.data.labelled import LabelledImages
 from progan.data.loader import DataConfig, open_set
 from progan.data.reading.order import Numbers
 from progan.engine.snapshot import Snapshot
-from progan.files import write_json
+from progan.files import require_writable, write_json
 from progan.metrics import probes, supervised
 from progan.metrics.classification import confusion
 from progan.metrics.gathering import Progress
@@ -59,7 +59,7 @@ def parse(labels: str, features: str, layers: str, seeds: int) -> Request:
         wrong = [name for name in given.split(",") if name not in known]
         if wrong:
             raise ConfigError(f"{option} {wrong[0]}: choose of {', '.join(known)}")
-    numbers = tuple(None if text == "all" else int(text) if text.isdigit() else 0 for text in labels.split(","))
+    numbers = tuple(None if text == "all" else int(text) if text.isdecimal() else 0 for text in labels.split(","))
     if 0 in numbers:
         raise ConfigError(f"--labels {labels}: give numbers from 1 on, or all, with commas between, as all,1000,100")
     drawn = tuple(EVALUATION_SEED + number for number in range(seeds))
@@ -73,6 +73,8 @@ def probe(source: Path, train: str, test: str, request: Request, out: Path | Non
     snapshot = open_snapshot(source)
     if out is None and is_run(source):
         out = RunDirectory(source).probe(snapshot.images_seen)
+    if out is not None:
+        require_writable(out)
     with stoppable("nothing is written; the same command starts again"), ExitStack() as open_:
         learned, asked = (open_.enter_context(closing(_opened(path, snapshot))) for path in (train, test))
         _require_a_test(learned, asked)

@@ -18,12 +18,15 @@ from progan.types import ConfigError, LabelSpace
 
 def sample(source: Path, out: Path, count: int, columns: int, seed: int, caption: str | None) -> None:
     """Write `count` images of a snapshot (or of a run's last) as a grid when `out` ends in .png, else one by one."""
+    grid = out.suffix.lower() == ".png"
+    if not grid and out.suffix.lower() in Image.registered_extensions():
+        raise ConfigError(f"--out {out}: a grid is a .png; name one, or a folder for single images")
     snapshot = open_snapshot(source)
     system = snapshot.system
     labels = system.labels if caption is None else _asked(caption, snapshot)
     generator = system.generator.to(evaluation_device())
     images = image_sequence(generator, snapshot.phase.resolution, seed, system.latents, labels, "samples")(0, count)
-    if out.suffix == ".png":
+    if grid:
         save_sheet(tile(images, columns), out)
     else:
         _save_each(images, out)

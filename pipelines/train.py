@@ -161,7 +161,8 @@ def _train(
 
     with closing(loader), TrainingProgress(total) as progress:
         on_main_rank(begin, world)
-        for problem in evaluator.preflight(config.schedule.resolution):
+        last = config.schedule.resolution
+        for problem in [*evaluator.undefined(last), *evaluator.preflight(last)]:
             say(problem)
         if names and training.images_seen == 0:
             recorder.measure_untrained()

@@ -72,6 +72,8 @@ def parse_yaml(text: str, origin: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise ConfigError(f"{origin}: not valid YAML at line {line}: {error.problem}") from None
+    except RecursionError:
+        raise ConfigError(f"{origin}: nested too deeply to be settings") from None
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{origin}: not valid YAML: {str(error).splitlines()[0]}") from None
 
@@ -125,7 +127,7 @@ def _location(loc: tuple[int | str, ...], tree: Any, names_key: bool) -> Iterato
         is_key = isinstance(tree, dict) and (part in tree or (names_key and position == len(loc) - 1))
         if is_key or (isinstance(tree, list) and isinstance(part, int)):
             yield str(part)
-            tree = tree.get(part) if isinstance(tree, dict) else tree[int(part)]
+            tree = tree.get(part) if isinstance(tree, dict) else next(iter(tree[int(part) :]), None)
 
 
 def _nearest(path: str, model: type[BaseModel]) -> str:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,6 +15,18 @@ from pydantic import TypeAdapter, ValidationError
 from progan.types import DataError
 
 T = TypeVar("T")
+
+
+def require_writable(path: Path) -> None:
+    """Before long work: DataError where its result could not be written to `path`; makes the folder."""
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise DataError(f"{path.parent}: cannot be written to ({error.strerror}); choose another place") from None
 
 
 @contextmanager

@@ -79,6 +79,11 @@ def test_overrides_reach_any_depth_and_integer_keys(tmp_path: Path) -> None:
         ("schedule.fade_kimg=fast", "schedule.fade_kimg: input should be a valid"),
         ("schedule.stable_kimg={3: 1}", "schedule.stable_kimg.3: input should be greater than or equal to 4, got 3"),
         ("evaluation.metrics=[swd2k, 5]", "evaluation.metrics.1: input should be a valid string, got 5"),
+        (
+            "system={name: dcgan, networks: {name: convolutional, generator: [[2]]}}",
+            "system.networks.generator.0.1: required, not set",
+        ),
+        ("data.read_ahead=100000", "data.read_ahead: input should be less than or equal to 64, got 100000"),
         ("system.loss.name=hinge", "system.loss: input tag 'hinge'"),
         ("optim", "an override reads a.b=value"),
         ("seed.x=1", "seed is a value, not a group"),
@@ -96,6 +101,7 @@ def test_a_wrong_setting_is_answered_in_one_line_with_its_path(tmp_path: Path, o
     [
         ("seed: [1", "not valid YAML at line"),
         ("- a", "must be a mapping"),
+        ("seed: " + "[" * 3000, "nested too deeply"),
         ("schedule: {resolution: 32}", "data: required, not set"),
         ("seed: 1\nseed: 2", "seed: the key stands twice"),
     ],

@@ -11,7 +11,7 @@ import torch
 
 from progan.files import append_jsonl, read_jsonl
 
-PACKAGED = Path(__file__).with_name("figures.jsonl")  # of GPUs alone: the name of a virtual CPU says little of its speed
+PACKAGED = Path(__file__).with_name("figures.jsonl")  # of GPUs: the name of a virtual CPU says little of its speed
 OWN = Path.home() / ".cache" / "progan" / "figures.jsonl"  # by `progan plan --measure` on the user's devices
 
 

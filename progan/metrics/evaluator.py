@@ -79,11 +79,20 @@ class Evaluator:
     def preflight(self, resolution: int) -> list[str]:
         """A line for each metric that cannot be measured, with the remedy; `measure` leaves those out.
 
-        A metric that is not defined at so small a resolution is left out without a line: it will be at a later one.
+        A metric that is not defined at so small a resolution has none: see `undefined`.
         Loads the network when a metric needs it, and so tries to fetch the Inception weights where they are not there.
         """
         obstacles = self._obstacles(resolution)
         return [f"{spec.name}: left out: {obstacle}" for spec, obstacle in obstacles.items() if obstacle]
+
+    def undefined(self, resolution: int) -> list[str]:
+        """A line for each metric that is not defined at so small a resolution; at a later one it may be."""
+        defined = self._defined(resolution)
+        return [
+            f"{spec.name}: left out: not defined below {spec.row.minimum_resolution} px, and this is {resolution} px"
+            for spec in self._specs
+            if spec not in defined
+        ]
 
     def result_names(self, resolution: int) -> list[str]:
         """The names of the records `measure` gives at `resolution` px."""

@@ -29,6 +29,7 @@ def test_every_bad_file_is_listed(coded_set: Manifest) -> None:
     shard.write_bytes(shard.read_bytes()[:-512])
     (coded_set.root / "r0004" / "000000.tar").unlink()
     flip(coded_set.root / "labels.npy", 130)
+    (coded_set.root / "samples.jsonl").write_text("{}\n")
     for hashes_only in (False, True):
         bad = "\n".join(verify(coded_set, hashes_only))
         for expected in (
@@ -36,6 +37,7 @@ def test_every_bad_file_is_listed(coded_set: Manifest) -> None:
             r"r0008/000000.tar: ",
             "r0004/000000.tar: cannot be read (No such file or directory)",
             "labels.npy: altered",
+            "samples.jsonl: 1 samples, the manifest has 10",
         ):
             assert expected in bad
         assert "r0016/000000.tar" not in bad

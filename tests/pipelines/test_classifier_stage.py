@@ -127,6 +127,12 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert not out.exists()
 
 
+def test_a_place_that_cannot_be_written_to_is_told_before_the_work(folder: Path) -> None:
+    (folder / "file").write_text("")
+    assert "is a folder; name a file" in refused("classifier", folder / "set", "--out", folder)
+    assert "file: cannot be written to" in refused("classifier", folder / "set", "--out", folder / "file" / "out")
+
+
 def test_an_interrupted_training_says_so_and_writes_nothing(folder: Path, tmp_path: Path) -> None:
     before, over = signal.signal(signal.SIGINT, signal.SIG_IGN), threading.Event()
 

@@ -72,3 +72,10 @@ def test_the_best_snapshot_is_named(run: Path) -> None:
 def test_a_metric_that_cannot_be_measured_is_an_error_when_it_is_all_that_is_asked_for(run: Path) -> None:
     assert "fit" not in progan_process("evaluate", run, "swd1k").stderr
     assert "ask for swd1k" in refused("evaluate", run, "swd4k")
+
+
+def test_a_metric_that_is_not_defined_at_the_size_of_a_training_is_told(config: Path, tmp_path: Path) -> None:
+    tiny = (config, "--run", tmp_path / "run", "schedule.resolution=8", "schedule.stable_kimg=0.128")
+    said = progan_process("train", *tiny).stdout
+    assert "swd1k: left out: not defined below 16 px, and this is 8 px" in said
+    assert "8 px, where this training ends" in refused("evaluate", tmp_path / "run", "swd1k")

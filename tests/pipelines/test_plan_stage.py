@@ -157,6 +157,9 @@ def test_a_share_that_cannot_be_cut_is_refused(config: Path) -> None:
 
 def test_figures_of_another_device_and_a_measurement_exclude_each_other(config: Path) -> None:
     assert "--device" in refused("plan", config, "--measure", "--device", "NVIDIA H200")
+    assert "--device NVIDIA H200: no figures of it; there are: none" in refused(
+        "plan", config, "--device", "NVIDIA H200"
+    )
 
 
 def test_times_are_rounds_times_figures_scaled_by_flops(config: Path) -> None:

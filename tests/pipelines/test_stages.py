@@ -79,6 +79,7 @@ def test_the_sample_command_writes_a_grid_or_single_images(run: Path, tmp_path: 
     progan_process("sample", max((run / "snapshots").iterdir()), "--out", tmp_path / "images", "--count", 3)
     assert (tmp_path / "grid.png").exists()
     assert refused("sample", run, "--out", "README.md/grid.png").startswith("error: README.md: ")
+    assert "a grid is a .png" in refused("sample", run, "--out", tmp_path / "grid.jpg")
     assert "is given no attributes" in refused("sample", run, "--caption", "a woman")
     assert len(list((tmp_path / "images").glob("*.png"))) == 3
 

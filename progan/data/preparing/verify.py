@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from progan.data.codec import decode_into, extension
 from progan.data.images import BadImage
-from progan.data.manifest import Manifest, Shard, key
+from progan.data.manifest import SAMPLES, Manifest, Shard, key
 from progan.data.preparing.pool import in_order
 from progan.types import DataError
 
@@ -73,12 +73,23 @@ def verify(
     except DataError as error:
         bad.append(str(error))
         labels = None
+    bad += _samples(manifest)
     total = sum(len(manifest.shards(resolution)) for resolution in manifest.resolutions)
     shards = ([facts] for resolution in manifest.resolutions for facts in _shards(manifest, resolution, labels, bad))
     for done, (chunk, results) in enumerate(in_order(CheckShard(hashes_only), shards, workers), start=1):
         bad += [f"{chunk[0].path}: {problem}" for problem in results if problem]
         progress(done, total)
     return bad
+
+
+def _samples(manifest: Manifest) -> list[str]:
+    """What is wrong with the list of samples."""
+    path = manifest.root / SAMPLES
+    try:
+        lines = path.read_bytes().count(b"\n")
+    except OSError as error:
+        return [f"{path}: cannot be read ({error.strerror})"]
+    return [] if lines == manifest.count else [f"{path}: {lines} samples, the manifest has {manifest.count}"]
 
 
 def _shards(
