@@ -50,7 +50,7 @@ class DataConfig(Settings):
         return 0 if self.stream or size > round(self.resident_gb * 2**30) else size
 
     def shown(self, data: DataSpec) -> DataSpec:
-        """The facts of the set as training shows it."""
+        """The facts of the set as training shows it, which the labels of generated images follow."""
         return replace(data, counts=()) if self.balanced else data
 
     @property
