@@ -62,14 +62,17 @@ def tally_rounds(trial: Rounds) -> Tally:
         return Tally(flops, operations, counting.peak, counting.live)
 
 
-@register_flop_formula([torch.ops.progan.winograd_conv2d, torch.ops.progan.winograd_conv_transpose2d])
-def _winograd_flops(x: torch.Size, weight: torch.Size, **_: Any) -> int:
-    return 2 * x[0] * math.prod(x[2:]) * math.prod(weight)
+@register_flop_formula(torch.ops.progan.winograd_convolve)
+def _winograd_flops(x: torch.Size, weight: torch.Size, kind: str, *_: Any, **__: Any) -> int:
+    """Where images are halved or doubled: with a stride, which takes 16 taps for each pixel of the smaller ones."""
+    pixels = x[0] * math.prod(x[2:])
+    each = {"same": 9, "halved": 16 / 4, "doubled": 16}[kind]
+    return round(2 * pixels * each * weight[0] * weight[1])
 
 
 @register_flop_formula(torch.ops.progan.winograd_weight_gradient)
-def _winograd_gradient_flops(x: torch.Size, y: torch.Size, out_shape: torch.Size, **_: Any) -> int:
-    return _winograd_flops(x, out_shape)
+def _winograd_gradient_flops(x: torch.Size, y: torch.Size, kind: str, *_: Any, out_shape: torch.Size, **__: Any) -> int:
+    return _winograd_flops(x, out_shape, kind)
 
 
 class _Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -11,12 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from progan.nn.convolution import conv2d
-from progan.nn.resample import conv_downsample, downsample, downsample_taps, upsample, upsample_conv, upsample_taps
+from progan.nn.resample import conv_downsample, downsample_taps, scaled, upsample_conv, upsample_taps
 
 SQRT2 = math.sqrt(2)
-# Pixels of the larger image from which a convolution and the change of resolution beside it are one: below, making the
-# 4x4 taps takes longer than they save.
-FUSED_FROM = 16
 
 
 class EqualizedLinear(nn.Module):
@@ -58,9 +55,7 @@ class UpsamplingConv2d(EqualizedConv2d):
         self.register_buffer("taps", upsample_taps(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        if 2 * x.shape[-1] < FUSED_FROM:
-            return super().forward(upsample(x))
-        return upsample_conv(x, self.weight, self.taps * self.scale, self.bias)
+        return upsample_conv(x, self.weight, self.scale, self.taps, self.bias)
 
 
 class DownsamplingConv2d(EqualizedConv2d):
@@ -73,11 +68,4 @@ class DownsamplingConv2d(EqualizedConv2d):
         self.register_buffer("taps", downsample_taps(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[-1] < FUSED_FROM:
-            return downsample(super().forward(x))
-        return conv_downsample(x, self.weight, self.taps * self.scale, self.bias)
-
-
-def scaled(x: Tensor, weight: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Input and weight of a product of both, the smaller of the two times `scale`."""
-    return (x * scale, weight) if x.numel() < weight.numel() else (x, weight * scale)
+        return conv_downsample(x, self.weight, self.scale, self.taps, self.bias)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from progan.nn import equalized
+from progan.nn import resample
 from progan.nn.equalized import DownsamplingConv2d, EqualizedConv2d, EqualizedLinear, UpsamplingConv2d
 from progan.nn.resample import downsample, upsample
 
@@ -63,7 +63,7 @@ def test_resampling_layers_equal_resampling_and_convolving_apart_with_all_gradie
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_fused_resampling_has_correct_second_derivatives(direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(equalized, "FUSED_FROM", 4)
+    monkeypatch.setattr(resample, "FUSED_FROM", 4)
     layer = LAYERS[direction](2, 2).double()
     x = torch.randn(1, 2, 4, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(lambda x, w: _with_weight(layer, x, w), (x, layer.weight))
