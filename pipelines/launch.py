@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from pipelines.console import TRAINING_ERROR
 from progan.distributed.watch import Watch
 from progan.distributed.world import World
 from progan.engine.play import OptimConfig, Precision
+from progan.engine.timing import elapsed
 from progan.rundir import RunDirectory
 from progan.schedule import Schedule
 from progan.systems.system import System
@@ -76,6 +77,22 @@ def check_precision(precision: Precision) -> None:
         raise ConfigError(f"optim.precision: {precision} needs a GPU; use bf16 or fp32 on a CPU")
     if launched not in ("no", precision):
         raise ConfigError(f"optim.precision: {precision}, but the launcher says {launched}; leave its option out")
+
+
+def product_seconds(dtype: torch.dtype) -> float:
+    """Of a small matrix product on the CPU, the least of three after one to warm up."""
+    matrix = torch.ones(192, 192, dtype=dtype)
+    return min([elapsed(lambda: matrix @ matrix, 1, torch.device("cpu")) for _ in range(4)][1:])
+
+
+def slow_precision(precision: Precision, seconds: Callable[[torch.dtype], float] = product_seconds) -> str | None:
+    """A note where bf16, which is chosen to be fast, is slower than fp32: on CPUs without instructions for it.
+
+    seconds: of the same work in a dtype.
+    """
+    if precision != "bf16" or torch.cuda.is_available() or seconds(torch.bfloat16) < seconds(torch.float32):
+        return None
+    return "note: optim.precision=bf16 is slower than fp32 on this CPU, which has no instructions for it"
 
 
 def check_compiler(wanted: bool) -> None:

@@ -25,6 +25,7 @@ from pipelines.launch import (
     keep_compiled,
     make_accelerator,
     make_world,
+    slow_precision,
     watched,
 )
 from pipelines.measuring import make_evaluator
@@ -114,6 +115,9 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
     data = config.data.shown(manifest.spec)
     system = untrained_system(config, data)
     check_fit(schedule, data, system, config.optim, world)
+    note = slow_precision(config.optim.precision)
+    if note:
+        say(note)
     if system.indivisible and world.size > 1:
         say(
             f"note: {config.system.name} as set looks at a process's whole share of a batch, as batch norm does: "

@@ -52,16 +52,18 @@ def convolve(axis: Axis, x: Tensor, weight: Tensor, factor: Tensor) -> Tensor:
     """x: NIHW; weight: OI33; factor: of `weight_factor` -> NO(H')(W'), the channels innermost."""
     outputs, inputs = weight.shape[:2]
     count, rows, columns = len(x), x.shape[2] // axis.step, x.shape[3] // axis.step
-    factors = (factor @ _taps(weight)).view(-1, outputs, inputs).transpose(1, 2)
+    taps = weight.permute(2, 3, 0, 1).reshape(9, -1)
+    # In several tensors: a single one is so large that the system would be asked for it at each call.
+    factors = [(some @ taps).view(-1, outputs, inputs).transpose(1, 2) for some in torch.split(factor, axis.products)]
     y = x.new_empty(count, rows * axis.made, columns * axis.made, outputs).permute(0, 3, 1, 2)
     space = Workspace()
     for band in bands(count, rows, columns, max(inputs, outputs)):
-        left = _of_input(axis, x, band, space)
-        products = space.planes("products", axis.products**2, left.shape[1], outputs)
-        torch.bmm(left, factors, out=products)
         squares = _squares(y, band, axis.made)
+        products = space.planes("products", axis.products, axis.products, *squares.shape[2:])
+        for left, right, result in zip(_of_input(axis, x, band, space), factors, products, strict=True):
+            torch.bmm(left.flatten(1, -2), right, out=result.flatten(1, -2))
         halfway = space.planes("halfway", axis.made, axis.products, *squares.shape[2:])
-        axis.of_products(products.view(axis.products, axis.products, *squares.shape[2:]).unbind(0), halfway.unbind(0))
+        axis.of_products(products.unbind(0), halfway.unbind(0))
         axis.of_products(halfway.unbind(1), squares.unbind(1))
     return y
 
@@ -79,7 +81,10 @@ def weight_gradient(axis: Axis, x: Tensor, y: Tensor, factor: Tensor) -> Tensor:
         planes = space.planes("gradient", axis.products, axis.products, *squares.shape[2:])
         axis.of_gradient(squares.unbind(0), halfway.unbind(0))
         axis.of_gradient(halfway.unbind(1), planes.unbind(1))
-        left = planes.view(axis.products**2, -1, outputs).transpose(1, 2)
+        left, right = (
+            planes.view(axis.products**2, -1, outputs).transpose(1, 2),
+            right.view(axis.products**2, -1, inputs),
+        )
         found = found.baddbmm_(left, right) if found.numel() else torch.bmm(left, right)
     taps = (factor.t() @ found.flatten(1)).view(9, outputs, inputs).transpose(0, 1).contiguous()
     return taps.view(outputs, 3, 3, inputs).permute(0, 3, 1, 2)
@@ -91,13 +96,8 @@ def weight_factor(axis: Axis, mirrored: bool, scale: float) -> Tensor:
     return (both.flip(1) if mirrored else both).float()
 
 
-def _taps(weight: Tensor) -> Tensor:
-    """OI33 -> 9(OI)."""
-    return weight.permute(2, 3, 0, 1).reshape(9, -1)
-
-
 def _of_input(axis: Axis, x: Tensor, band: Band, space: Workspace) -> Tensor:
-    """NIHW -> (products^2) T I, T being the tiles of the band."""
+    """NIHW -> products twice; images, rows and columns of the band's tiles, I."""
     step, (images, rows) = axis.step, band.shape
     padded = _with_border(x, band, step)
     width, maps = padded.shape[2:]
@@ -107,7 +107,7 @@ def _of_input(axis: Axis, x: Tensor, band: Band, space: Workspace) -> Tensor:
     last_row, last_column = step * rows - step + 1, step * columns - step + 1
     axis.of_input([padded[:, k : k + last_row : step] for k in range(step + 2)], halfway.unbind(0))
     axis.of_input([halfway[:, :, :, k : k + last_column : step] for k in range(step + 2)], planes.unbind(1))
-    return planes.view(axis.products**2, -1, maps)
+    return planes
 
 
 def _with_border(x: Tensor, band: Band, step: int) -> Tensor:
