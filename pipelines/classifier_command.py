@@ -13,7 +13,7 @@ def classifier(
     out: Annotated[Path, typer.Option(help="The .safetensors file to write, for evaluation.network.")],
     name: Annotated[str, typer.Option(help="Results are named for it, as fd50k-faces.")] = "faces",
     resolution: Annotated[int, typer.Option(help="Size in px at which it looks at every image.")] = 32,
-    kimg: Annotated[float, typer.Option(help="Thousands of images it is shown.", min=0.001)] = 200.0,
+    kimg: Annotated[float, typer.Option(help="Thousands of images it is shown.", min=0.001, max=1e9)] = 200.0,
     batch: Annotated[int, typer.Option(help="Images a step.", min=1)] = 64,
     seed: Annotated[int, typer.Option(help="Of its weights, of the order and of the images held out.")] = 0,
 ) -> None:

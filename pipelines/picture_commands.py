@@ -80,7 +80,7 @@ def timelapse(
     run: Annotated[Path, typer.Argument(help="Run directory, as given to train --run.", metavar="RUN")],
     out: Annotated[Path, typer.Option(help="A .webp, .gif or .mp4 file.")] = Path("timelapse.webp"),
     fps: Fps = 8.0,
-    width: Annotated[int, typer.Option(help="Of the video in px at most.", min=64)] = 1024,
+    width: Annotated[int, typer.Option(help="Of the video in px at most.", min=64, max=8192)] = 1024,
 ) -> None:
     """Make a video of the sample grids of a run: the same latents from noise to the newest images."""
     with user_errors():

@@ -67,7 +67,14 @@ def config_of(run: RunDirectory) -> Config:
 def untrained_system(config: Config, data: DataSpec) -> System:
     """The system as training begins with it: the same weights for the same seed on every rank and device."""
     torch.manual_seed(key(config.seed, "weights", 0))
-    return build(config.system, data, config.schedule.resolution)
+    try:
+        return build(config.system, data, config.schedule.resolution)
+    except RuntimeError as error:
+        if "can't allocate" not in str(error):
+            raise
+        raise ConfigError(
+            f"system: {config.system.name} of these sizes does not fit in memory; make it smaller"
+        ) from None
 
 
 def make_schedule(config: Config) -> Schedule:

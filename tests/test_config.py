@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from progan.config import load, parse_yaml
-from progan.settings import Config
-from progan.types import ConfigError
+from progan.settings import Config, untrained_system
+from progan.types import ConfigError, DataSpec
 
 CONFIGS_FOLDER = Path(__file__).parents[1] / "configs"
 CONFIGS = sorted(CONFIGS_FOLDER.rglob("*.yaml"))
@@ -122,3 +122,9 @@ def test_settings_cannot_be_changed_after_validation(tmp_path: Path) -> None:
     config = _load(tmp_path, MINIMAL)
     with pytest.raises(ValueError, match="frozen"):
         config.seed = 2  # type: ignore[misc]
+
+
+def test_networks_larger_than_any_memory_are_refused_in_one_line(tmp_path: Path) -> None:
+    config = _load(tmp_path, MINIMAL, "system.latent_dim=100000000000")
+    with pytest.raises(ConfigError, match="does not fit in memory"):
+        untrained_system(config, DataSpec((32,), 1, (), ""))
