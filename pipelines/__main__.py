@@ -175,8 +175,10 @@ def train(
     """Train, or go on training: the same command continues a run that was stopped or killed."""
     with user_errors():
         if dry_run:
+            gc.disable()  # importing torch sets it off many times, and leaves no garbage
             from pipelines.overview import overview
 
+            gc.enable()
             overview(config, overrides or [])
         else:
             from pipelines.train import train as stage

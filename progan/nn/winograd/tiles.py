@@ -70,21 +70,18 @@ def convolve(axis: Axis, x: Tensor, weight: Tensor, factor: Tensor) -> Tensor:
 
 def weight_gradient(axis: Axis, x: Tensor, y: Tensor, factor: Tensor) -> Tensor:
     """The gradient of `convolve` by the weight, OI33, where y is that by its result."""
-    count, inputs, outputs = len(x), x.shape[1], y.shape[1]
+    count, inputs, outputs, pairs = len(x), x.shape[1], y.shape[1], axis.products**2
     rows, columns = x.shape[2] // axis.step, x.shape[3] // axis.step
     space = Workspace()
     found = x.new_empty(0)
     for band in bands(count, rows, columns, max(inputs, outputs)):
-        right = _of_input(axis, x, band, space)
+        right = _of_input(axis, x, band, space).view(pairs, -1, inputs)
         squares = _squares(y, band, axis.made)
         halfway = space.planes("halfway", axis.products, *squares.shape[1:])
         planes = space.planes("gradient", axis.products, axis.products, *squares.shape[2:])
         axis.of_gradient(squares.unbind(0), halfway.unbind(0))
         axis.of_gradient(halfway.unbind(1), planes.unbind(1))
-        left, right = (
-            planes.view(axis.products**2, -1, outputs).transpose(1, 2),
-            right.view(axis.products**2, -1, inputs),
-        )
+        left = planes.view(pairs, -1, outputs).transpose(1, 2)
         found = found.baddbmm_(left, right) if found.numel() else torch.bmm(left, right)
     taps = (factor.t() @ found.flatten(1)).view(9, outputs, inputs).transpose(0, 1).contiguous()
     return taps.view(outputs, 3, 3, inputs).permute(0, 3, 1, 2)
