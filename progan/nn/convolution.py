@@ -69,8 +69,10 @@ def _is_torchs(multiplications: int) -> bool:
 
 
 def _is_winograds(kind: winograd.Kind, x: Tensor, maps: int) -> bool:
-    casts = torch.is_autocast_enabled(x.device.type)
-    return not (casts or torch.compiler.is_compiling()) and winograd.pays(kind, x, maps)
+    """Where it is computed in the dtype that x has."""
+    if torch.compiler.is_compiling():
+        return False
+    return winograd.pays(kind, x, maps) and not torch.is_autocast_enabled(x.device.type)
 
 
 def _cast(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
