@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from progan.nn.convolution import conv2d
-from progan.nn.resample import conv_downsample, downsample_taps, scaled, upsample_conv, upsample_taps
+from progan.nn.resample import conv_downsample, downsample, downsample_taps, upsample, upsample_conv, upsample_taps
 
 SQRT2 = math.sqrt(2)
 
@@ -55,7 +55,8 @@ class UpsamplingConv2d(EqualizedConv2d):
         self.register_buffer("taps", upsample_taps(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return upsample_conv(x, self.weight, self.scale, self.taps, self.bias)
+        fused = upsample_conv(x, self.weight, self.scale, self.taps, self.bias)
+        return super().forward(upsample(x)) if fused is None else fused
 
 
 class DownsamplingConv2d(EqualizedConv2d):
@@ -68,4 +69,10 @@ class DownsamplingConv2d(EqualizedConv2d):
         self.register_buffer("taps", downsample_taps(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return conv_downsample(x, self.weight, self.scale, self.taps, self.bias)
+        fused = conv_downsample(x, self.weight, self.scale, self.taps, self.bias)
+        return downsample(super().forward(x)) if fused is None else fused
+
+
+def scaled(x: Tensor, weight: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Input and weight of a product of both, the smaller of the two times `scale`."""
+    return (x * scale, weight) if x.numel() < weight.numel() else (x, weight * scale)

@@ -11,14 +11,9 @@ from torch.nn import functional as F
 
 from progan.nn.convolution import conv2d, conv2d_halved, conv2d_of_doubled, conv_transpose2d
 
-# Pixels of the larger image from which a convolution and the change of resolution beside it are one: below, making the
-# 4x4 taps takes longer than they save.
+# Pixels of the larger image from which a strided convolution is used: below, making the 4x4 taps takes longer than they
+# save.
 FUSED_FROM = 16
-
-
-def scaled(x: Tensor, weight: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Input and weight of a product of both, the smaller of the two times `scale`."""
-    return (x * scale, weight) if x.numel() < weight.numel() else (x, weight * scale)
 
 
 def upsample(x: Tensor) -> Tensor:
@@ -41,17 +36,14 @@ def downsample_taps() -> Tensor:
     return _shifts(torch.eye(9).view(9, 3, 3)) / 4
 
 
-def upsample_conv(x: Tensor, weight: Tensor, scale: float, taps: Tensor, bias: Tensor) -> Tensor:
-    """conv2d(upsample(x), scale * weight, bias, padding=1) in one step, taps being those of `upsample_taps`.
+def upsample_conv(x: Tensor, weight: Tensor, scale: float, taps: Tensor, bias: Tensor) -> Tensor | None:
+    """conv2d(upsample(x), scale * weight, bias, padding=1) in one step, or None where two take less time.
 
-    weight: OI33; NIHW -> NO(2H)(2W).
+    taps: of `upsample_taps`; weight: OI33; NIHW -> NO(2H)(2W).
     """
     found = conv2d_of_doubled(x, weight, bias, scale)
-    if found is not None:
+    if found is not None or 2 * x.shape[-1] < FUSED_FROM:
         return found
-    if 2 * x.shape[-1] < FUSED_FROM:
-        x, weight = scaled(x, weight, scale)
-        return conv2d(upsample(x), weight, bias, padding=1)
     return conv_transpose2d(x, upsample_kernel(weight, taps * scale), bias, stride=2, padding=1)
 
 
@@ -60,17 +52,14 @@ def upsample_kernel(weight: Tensor, taps: Tensor) -> Tensor:
     return _spread(weight, taps, "kt,oti->iko").permute(0, 3, 1, 2)
 
 
-def conv_downsample(x: Tensor, weight: Tensor, scale: float, taps: Tensor, bias: Tensor) -> Tensor:
-    """downsample(conv2d(x, scale * weight, bias, padding=1)) in one step, taps being those of `downsample_taps`.
+def conv_downsample(x: Tensor, weight: Tensor, scale: float, taps: Tensor, bias: Tensor) -> Tensor | None:
+    """downsample(conv2d(x, scale * weight, bias, padding=1)) in one step, or None where two take less time.
 
-    weight: OI33; NIHW -> NO(H/2)(W/2).
+    taps: of `downsample_taps`; weight: OI33; NIHW -> NO(H/2)(W/2).
     """
     found = conv2d_halved(x, weight, bias, scale / 4)
-    if found is not None:
+    if found is not None or x.shape[-1] < FUSED_FROM:
         return found
-    if x.shape[-1] < FUSED_FROM:
-        x, weight = scaled(x, weight, scale)
-        return downsample(conv2d(x, weight, bias, padding=1))
     kernel = _spread(weight, taps * scale, "kt,oti->oki").permute(0, 3, 1, 2)
     return conv2d(x, kernel, bias, stride=2, padding=1)
 

@@ -1,6 +1,7 @@
 """How every stage asks the system for memory; who has set it otherwise is left alone."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_large_tensors_are_in_large_pages(setting: dict[str, str], asked: str) -
     assert run(LARGE_PAGES, setting) == asked
 
 
-@pytest.mark.skipif("glibc" not in os.confstr("CS_GNU_LIBC_VERSION"), reason="not the GNU C library")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="not the GNU C library")
 @pytest.mark.parametrize(("setting", "kept"), [({}, "True"), ({"MALLOC_TRIM_THRESHOLD_": "131072"}, "False")])
 def test_what_smaller_tensors_leave_is_kept_for_the_next_ones(setting: dict[str, str], kept: str) -> None:
     """Of 12 tensors of 16 MiB more than half."""

@@ -5,6 +5,7 @@ tiles.py       the same along both axes of images, band by band, with matrix pro
 operations.py  as operations of torch, and where they pay
 """
 
-from progan.nn.winograd.operations import Kind, convolve, pays, pays_for_weights, weight_gradient
+from progan.nn.winograd.axes import Kind
+from progan.nn.winograd.operations import convolve, pays, pays_for_weights, weight_gradient
 
 __all__ = ["Kind", "convolve", "pays", "pays_for_weights", "weight_gradient"]

@@ -13,7 +13,7 @@ is off by about 1e-5 of the largest value in float32, where adding up directly l
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, add, sub
@@ -39,7 +39,7 @@ def _same_of_input(x: Planes, to: Planes) -> None:
     sub(x[4], x[2], alpha=4, out=to[1])
     sub(x[3], x[1], alpha=4, out=to[0])
     sub(to[1], to[0], out=to[2])
-    to[1].add_(to[0])  # x4 - 4 x2 + x3 - 4 x1; the plane before: - x3 + 4 x1
+    to[1].add_(to[0])  # x4 - 4 x2 + (x3 - 4 x1), which the plane after it has less
     sub(x[4], x[2], out=to[0])
     sub(x[3], x[1], out=to[5])
     add(to[0], to[5], alpha=2, out=to[3])
@@ -129,11 +129,33 @@ def _matrix(rows: list[list[int]], divisor: int = 1) -> Tensor:
     return torch.tensor(rows, dtype=torch.float64, device="cpu") / divisor
 
 
-_TAPS = {
-    "same": _matrix([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], 24),
-    "halved": _matrix([[1, 0, 0], [1, 0, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0]]),
-    "doubled": _matrix([[1, 1, 1], [1, 1, -1], [1, -1, -1], [2, 0, 0], [0, 0, 2]], 2),
+Kind = Literal["same", "halved", "doubled"]
+AXES: dict[str, Axis] = {
+    "same": Axis(
+        products=6,
+        step=4,
+        made=4,
+        of_input=_same_of_input,
+        of_products=_same_of_products,
+        of_gradient=_same_of_gradient,
+        of_weight=_matrix([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], 24),
+    ),
+    "halved": Axis(
+        products=5,
+        step=4,
+        made=2,
+        of_input=_halved_of_input,
+        of_products=_halved_of_products,
+        of_gradient=_halved_of_gradient,
+        of_weight=_matrix([[1, 0, 0], [1, 0, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0]]),
+    ),
+    "doubled": Axis(
+        products=5,
+        step=2,
+        made=4,
+        of_input=_doubled_of_input,
+        of_products=_doubled_of_products,
+        of_gradient=_doubled_of_gradient,
+        of_weight=_matrix([[1, 1, 1], [1, 1, -1], [1, -1, -1], [2, 0, 0], [0, 0, 2]], 2),
+    ),
 }
-SAME = Axis(6, 4, 4, _same_of_input, _same_of_products, _same_of_gradient, _TAPS["same"])
-HALVED = Axis(5, 4, 2, _halved_of_input, _halved_of_products, _halved_of_gradient, _TAPS["halved"])
-DOUBLED = Axis(5, 2, 4, _doubled_of_input, _doubled_of_products, _doubled_of_gradient, _TAPS["doubled"])

@@ -1,16 +1,13 @@
 """Winograd's convolutions as operations of torch, which can be counted without computing them; and where they pay."""
 
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from progan.nn.winograd import axes, tiles
-from progan.nn.winograd.axes import Axis
-
-Kind = Literal["same", "halved", "doubled"]
-AXES: dict[str, Axis] = {"same": axes.SAME, "halved": axes.HALVED, "doubled": axes.DOUBLED}
+from progan.nn.winograd import tiles
+from progan.nn.winograd.axes import AXES, Kind
 
 
 class Least(NamedTuple):
@@ -56,9 +53,7 @@ def _weight_gradient(x: Tensor, y: Tensor, kind: str, mirrored: bool, scale: flo
 
 @_convolve.register_fake
 def _(x: Tensor, weight: Tensor, kind: str, mirrored: bool, scale: float) -> Tensor:
-    count, _, height, width = x.shape
-    made, step = AXES[kind].made, AXES[kind].step
-    return x.new_empty(count, height * made // step, width * made // step, len(weight)).permute(0, 3, 1, 2)
+    return tiles.empty_result(AXES[kind], x, len(weight))
 
 
 @_weight_gradient.register_fake

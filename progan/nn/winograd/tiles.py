@@ -25,9 +25,14 @@ class Band(NamedTuple):
         return self.images.stop - self.images.start, self.rows.stop - self.rows.start
 
 
-def bands(images: int, rows: int, columns: int, maps: int) -> Iterator[Band]:
-    """That hold all tiles: whole images, or rows of one image where it has many."""
-    most = max(1, LARGEST_PLANE // maps)  # tiles
+def bands(axis: Axis, x: Tensor, outputs: int) -> Iterator[Band]:
+    """That hold all tiles of x NIHW: whole images, or rows of one image where it has many.
+
+    outputs: maps of the result.
+    """
+    images, inputs, height, width = x.shape
+    rows, columns = height // axis.step, width // axis.step
+    most = max(1, LARGEST_PLANE // max(inputs, outputs))  # tiles
     several, some = max(1, most // (rows * columns)), min(rows, max(1, most // columns))
     for image in range(0, images, several):
         for row in range(0, rows, some):
@@ -48,16 +53,22 @@ class Workspace:
         return self._held[name][:size].view(shape)
 
 
+def empty_result(axis: Axis, x: Tensor, outputs: int) -> Tensor:
+    """Of `convolve`, with any contents: NO(H')(W'), the channels innermost."""
+    count, _, height, width = x.shape
+    made, step = axis.made, axis.step
+    return x.new_empty(count, height // step * made, width // step * made, outputs).permute(0, 3, 1, 2)
+
+
 def convolve(axis: Axis, x: Tensor, weight: Tensor, factor: Tensor) -> Tensor:
     """x: NIHW; weight: OI33; factor: of `weight_factor` -> NO(H')(W'), the channels innermost."""
     outputs, inputs = weight.shape[:2]
-    count, rows, columns = len(x), x.shape[2] // axis.step, x.shape[3] // axis.step
     taps = weight.permute(2, 3, 0, 1).reshape(9, -1)
     # In several tensors: a single one is so large that the system would be asked for it at each call.
     factors = [(some @ taps).view(-1, outputs, inputs).transpose(1, 2) for some in torch.split(factor, axis.products)]
-    y = x.new_empty(count, rows * axis.made, columns * axis.made, outputs).permute(0, 3, 1, 2)
+    y = empty_result(axis, x, outputs)
     space = Workspace()
-    for band in bands(count, rows, columns, max(inputs, outputs)):
+    for band in bands(axis, x, outputs):
         squares = _squares(y, band, axis.made)
         products = space.planes("products", axis.products, axis.products, *squares.shape[2:])
         for left, right, result in zip(_of_input(axis, x, band, space), factors, products, strict=True):
@@ -70,11 +81,10 @@ def convolve(axis: Axis, x: Tensor, weight: Tensor, factor: Tensor) -> Tensor:
 
 def weight_gradient(axis: Axis, x: Tensor, y: Tensor, factor: Tensor) -> Tensor:
     """The gradient of `convolve` by the weight, OI33, where y is that by its result."""
-    count, inputs, outputs, pairs = len(x), x.shape[1], y.shape[1], axis.products**2
-    rows, columns = x.shape[2] // axis.step, x.shape[3] // axis.step
+    inputs, outputs, pairs = x.shape[1], y.shape[1], axis.products**2
     space = Workspace()
     found = x.new_empty(0)
-    for band in bands(count, rows, columns, max(inputs, outputs)):
+    for band in bands(axis, x, outputs):
         right = _of_input(axis, x, band, space).view(pairs, -1, inputs)
         squares = _squares(y, band, axis.made)
         halfway = space.planes("halfway", axis.products, *squares.shape[1:])
