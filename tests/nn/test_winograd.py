@@ -64,7 +64,7 @@ def test_convolutions_and_their_gradients_by_the_weight_are_those_of_torch(
     close(winograd.convolve(x, weight, kind, mirrored, 0.3), there.detach(), ERROR[kind])
     y = torch.randn(there.shape).contiguous(memory_format=layout)
     (by_weight,) = torch.autograd.grad(there, exact, y.double())
-    close(winograd.weight_gradient(x, y, kind, mirrored, 0.3), by_weight, ERROR[kind])
+    close(winograd.weight_gradient(x, y, kind, mirrored, 0.3), by_weight, max(ERROR[kind], 1e-5))  # over 16,000 pixels
 
 
 def derivatives(layer: Callable[..., Tensor], *inputs: Tensor) -> list[Tensor]:
