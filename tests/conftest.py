@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from pretended_device import PretendedDevice
 
 
 @pytest.fixture(scope="module")
@@ -11,3 +12,10 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def pretended() -> Iterator[PretendedDevice]:
+    """Entered."""
+    with PretendedDevice() as device:
+        yield device

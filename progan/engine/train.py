@@ -1,6 +1,5 @@
 """The training loop: a generator of Ticks."""
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -185,4 +184,4 @@ def _compare_ranks(training: Training, moment: Moment, rules: Rules) -> None:
 def is_finite(training: Training) -> bool:
     """Whether every parameter is finite: losses alone do not show what the last step did."""
     parameters = [p.detach() for player in training.players.values() for p in player.network.parameters()]
-    return math.isfinite(sum(torch.linalg.vector_norm(parameter).item() for parameter in parameters))
+    return bool(torch.stack(torch._foreach_norm(parameters)).isfinite().all())
