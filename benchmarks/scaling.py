@@ -15,40 +15,42 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from step import OnePhase, RandomImages
-from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from progan.distributed import averaging
 from progan.distributed.world import World
 from progan.engine import play, rounds
 from progan.engine.play import OptimConfig
 from progan.engine.rounds import Rules
-from progan.engine.train import Training, start, train
+from progan.engine.tally import tally
+from progan.engine.train import start, train
+from progan.engine.trial import RandomImages
+from progan.schedule import ConstantConfig, Phase, constant
 from progan.systems import build
 from progan.systems.progan import LogisticR1Loss, ProganConfig
-from progan.systems.system import set_phase
+from progan.systems.system import System
 from progan.types import DataSpec
 
 NETWORKS = {
-    "small": ProganConfig(latent_dim=128, maps_base=1024, maps_max=64, loss=LogisticR1Loss()),  # of the quickstart
+    "small": ProganConfig(latent_dim=128, maps_base=256, maps_max=64, loss=LogisticR1Loss()),  # of the quickstart
     "paper": ProganConfig(),
 }
 CASES = [("small", 16, 32, 24), ("small", 32, 32, 12), ("paper", 8, 16, 4)]  # networks, px, global batch, rounds
 WARM_UP = 2  # rounds
+CPU = torch.device("cpu")
 
 
-def begin(name: str, resolution: int) -> Training:
+def pictures(resolution: int) -> DataSpec:
+    return DataSpec((resolution,), 1, (), "")
+
+
+def untrained(name: str, resolution: int) -> System:
     torch.manual_seed(0)
-    return start(build(NETWORKS[name], DataSpec((resolution,), 1, (), ""), resolution), OptimConfig())
+    return build(NETWORKS[name], pictures(resolution), resolution)
 
 
 def joined() -> World:
@@ -91,15 +93,16 @@ def measure_rounds() -> None:
     play.average_gradients = average_when_all_are_there
     rounds.on_every_rank = clock.timed("reading", rounds.on_every_rank)
     for name, resolution, batch, count in CASES:
+        rounds_in_all = ConstantConfig(resolution=resolution, batch=batch, total_kimg=(WARM_UP + count) * batch / 1000)
         ticks = train(
-            begin(name, resolution),
-            OnePhase(resolution, batch),
-            RandomImages(),
-            Rules(0, OptimConfig(), True, batch, world, torch.device("cpu"), compare_rounds=10**9),
+            start(untrained(name, resolution), OptimConfig()),
+            constant(rounds_in_all, OptimConfig().lr),
+            RandomImages(pictures(resolution)),
+            Rules(0, OptimConfig(), True, batch, world, CPU, compare_rounds=10**9),
         )
         found: list[dict[str, float]] = []
         began = time.perf_counter()
-        for _ in islice(ticks, WARM_UP + count):
+        for _ in ticks:
             now = time.perf_counter()
             found.append({"round": now - began} | clock.take())
             began = now
@@ -112,8 +115,7 @@ def measure_rounds() -> None:
 def measure_averaging() -> None:
     """One process of several: seconds and bytes of one averaging of both networks' gradients."""
     world = joined()
-    training = begin("paper", 1024)
-    parameters = [p for player in training.players.values() for p in player.network.parameters()]
+    parameters = [p for network in untrained("paper", 1024).networks.values() for p in network.parameters()]
     for parameter in parameters:
         parameter.grad = torch.ones_like(parameter)
     payload = sum(4 * parameter.numel() for parameter in parameters)
@@ -162,36 +164,17 @@ def run_rounds() -> None:
 # The model. One process a GPU, 8 a node, one network card a node. What it takes for granted stands in scaling.md.
 GPUS_A_NODE = 8
 STEP_LATENCY = 20e-6  # seconds for one step of a ring between nodes
+GROUP = 4  # images of the minibatch statistic, the least of a GPU
 ROUND_OVERHEAD = 10e-3  # seconds a round of launching kernels, which no number of processes shortens
 PRESET_8 = {4: 512, 8: 256, 16: 128, 32: 64, 64: 32, 128: 32, 256: 32, 512: 32, 1024: 32}  # published, for 8 GPUs
 WEAK = {4: 64, 8: 64, 16: 64, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4, 1024: 4}  # a GPU, about the published for one
 
 
-class Operations(TorchDispatchMode):
-    """Counts those of matrix products and convolutions; torch's own counter cannot look into torch.func.grad."""
-
-    total = 0
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = function(*args, **(kwargs or {}))
-        count = flop_registry.get(function._overloadpacket)
-        self.total += count(*args, **(kwargs or {}), out_val=result) if count else 0
-        return result
-
-
 def counted(resolution: int) -> tuple[float, int]:
     """FLOPs an image of a round of the published recipe, and bytes of gradients."""
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        training = begin("paper", 1024)
-        phase = OnePhase(resolution, 4)
-        for network in training.system.networks.values():
-            set_phase(network, phase(0))
-        rules = Rules(0, OptimConfig(), False, 1, World(), torch.device("cpu"))
-        # The round is over when its losses are read, which have no values here.
-        with Operations() as operations, suppress(DataDependentOutputException):
-            next(iter(train(training, phase, RandomImages(), rules)))
-        gradients = [p for n in training.system.networks.values() for p in n.parameters() if p.grad is not None]
-        return operations.total / 4, sum(4 * p.numel() for p in gradients)
+    phase = Phase(0, resolution, 1.0, GROUP, 0.001)
+    cost = tally(lambda: untrained("paper", 1024), OptimConfig(), phase, pictures(1024))
+    return cost.flops / GROUP, cost.gradient_bytes
 
 
 def model(tflops: float, gbits: list[float]) -> None:
@@ -204,7 +187,7 @@ def model(tflops: float, gbits: list[float]) -> None:
     for resolution in PRESET_8:
         flops, payload = counted(resolution)
         cells = [f"{resolution:4} {flops / 1e9:12.1f} {payload / 1e6:9.1f}"]
-        for images in (lambda n, r=resolution: WEAK[r] * n, lambda n, r=resolution: max(PRESET_8[r], 4 * n)):
+        for images in (lambda n, r=resolution: WEAK[r] * n, lambda n, r=resolution: max(PRESET_8[r], GROUP * n)):
             cell = f"{images(1) if images(2) == 2 * images(1) else PRESET_8[resolution]:4}"
             for gbit in gbits:
                 times = [predicted(flops * images(n) / n / tflops / 1e12, payload, n, gbit) for n in (8, 16, 32, 64)]

@@ -33,6 +33,7 @@ class Tally:
     operations: float  # of a round, mean: what is launched one after the other
     peak_bytes: int  # all tensors that exist at one time, at most; what kernels need for themselves is not among them
     state_bytes: int  # of these, what stays between rounds: weights, averages, gradients and the optimizers' moments
+    gradient_bytes: int  # of these, what processes average
 
 
 def tally(build: Callable[[], System], optim: OptimConfig, phase: Phase, data: DataSpec) -> Tally:
@@ -59,7 +60,9 @@ def tally_rounds(trial: Rounds) -> Tally:
             trial.play(1)
             rest = counting.begin()
         flops, operations = ((a + (trial.period - 1) * b) / trial.period for a, b in zip(first, rest, strict=True))
-        return Tally(flops, operations, counting.peak, counting.live)
+        parameters = [parameter for module in trial.modules() for parameter in module.parameters()]
+        gradients = sum(p.grad.nbytes for p in parameters if p.grad is not None)
+        return Tally(flops, operations, counting.peak, counting.live, gradients)
 
 
 @register_flop_formula(torch.ops.progan.winograd_convolve)

@@ -129,8 +129,8 @@ def test_a_training_on_a_cpu_takes_as_much_memory_as_planned(config: Path) -> No
 
 
 def test_main_memory_holds_libraries_images_and_freed_blocks_too() -> None:
-    large = Tally(0, 0, peak_bytes=10**10, state_bytes=10**9)
-    small = Tally(0, 0, peak_bytes=3 * 10**6, state_bytes=2 * 10**6)
+    large = Tally(0, 0, peak_bytes=10**10, state_bytes=10**9, gradient_bytes=0)
+    small = Tally(0, 0, peak_bytes=3 * 10**6, state_bytes=2 * 10**6, gradient_bytes=0)
     assert Memory(2**40).needed(large, images=7) == large.peak_bytes
     on_cpu = Memory(2**40, base=5, is_main=True)
     assert on_cpu.needed(large, images=7) == 5 + 7 + large.peak_bytes + KEPT_WHEN_FREED
