@@ -20,6 +20,7 @@ from progan.data.labelled import LabelledImages
 from progan.data.loader import DataConfig, open_set
 from progan.data.manifest import Manifest
 from progan.engine.snapshot import Snapshot
+from progan.files import require_writable
 from progan.metrics.classification import Classification, ClassScore, answer, score
 from progan.rundir import run_of
 from progan.types import DataError
@@ -34,8 +35,10 @@ def classify(source: Path, data: str) -> None:
     snapshot, manifest = open_snapshot(source), open_set(DataConfig(path=data))
     _require_fitting(manifest, snapshot)
     began = time.monotonic()
-    found = _ask(snapshot, manifest)
     run = run_of(snapshot.path)
+    if run is not None:
+        require_writable(run.classifications)
+    found = _ask(snapshot, manifest)
     if run is not None:
         run.append_classification(_record(found, snapshot, manifest, time.monotonic() - began))
     _show(found)

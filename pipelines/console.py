@@ -12,33 +12,53 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from progan.types import LostRank, ProganError, TrainingError
+from progan.types import ConfigError, LostRank, ProganError, TrainingError
 
 USER_ERROR, TRAINING_ERROR = 2, 3
 # Errors of the system that say something of the folder the user chose, not of the program.
-_OF_THE_PLACE = {
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
-    *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG),
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_OF_THE_PLACE = _NO_ROOM | {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE),
+    *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
 }
 LINE_SECONDS = 10.0  # between progress lines where there is no terminal
 
 
+def launched(name: str, otherwise: int) -> int:
+    """A number that a launcher has put into the environment. ConfigError for what is none."""
+    text = os.environ.get(name, "")
+    if text and not text.isdecimal():
+        raise ConfigError(f"{name}: {text!r} in the environment is no number; unset it, or start through torchrun")
+    return int(text or otherwise)
+
+
 def is_main_process() -> bool:
     """By the launcher's environment: known before any library is imported."""
-    return int(os.environ.get("RANK", "0")) == 0
+    try:
+        return launched("WORLD_SIZE", 1) < 2 or launched("RANK", 0) == 0
+    except ConfigError:  # which is told by this process then
+        return True
 
 
 def say(message: str) -> None:
-    """One line for the user, from the main process only."""
-    if is_main_process():
+    """One line for the user, from the main process only. Work goes on where nobody listens any more."""
+    if not is_main_process():
+        return
+    try:
         print(message, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """A mistake of the user's ends the program with one line and exit code 2; training that failed with 3."""
+    """A mistake of the user's ends the program with one line and exit code 2; training that failed with 3.
+
+    One process alone ends cleanly on SIGINT and SIGTERM; of several each has a launcher that ends it.
+    """
     try:
-        yield
+        with nullcontext() if launched("WORLD_SIZE", 1) > 1 else stoppable("give the same command again"):
+            yield
     except ProganError as error:
         if is_main_process() or isinstance(error, LostRank):  # the main process may be the one that is lost
             print(f"error: {error}", file=sys.stderr, flush=True)
@@ -47,11 +67,13 @@ def user_errors() -> Iterator[None]:
         if error.errno not in _OF_THE_PLACE:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror}; nothing half written is left", file=sys.stderr, flush=True)
+        remedy = "make room there" if error.errno in _NO_ROOM else "choose another place"
+        line = f"{where}{error.strerror}; nothing half written is left; {remedy}"
+        print(f"error: {line}", file=sys.stderr, flush=True)
         sys.exit(USER_ERROR)
 
 
-class _Stopped(Exception):
+class _Stopped(BaseException):  # not an error that anything may handle
     def __init__(self, number: int) -> None:
         self.number = number
 

@@ -12,19 +12,21 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
-from pipelines.console import TRAINING_ERROR
+from pipelines.console import TRAINING_ERROR, launched
 from progan.distributed.watch import Watch
 from progan.distributed.world import World
-from progan.engine.play import OptimConfig, Precision
+from progan.engine.play import Precision
 from progan.engine.timing import elapsed
 from progan.rundir import RunDirectory
-from progan.schedule import Schedule
-from progan.systems.system import System
-from progan.types import ConfigError, DataError, DataSpec, LostRank
+from progan.types import ConfigError, LostRank
 
 # For all processes to be there, and for one that is late within a round. Where one may be at work for long while the
 # others wait, agreements have a patience of their own.
 PATIENCE = timedelta(minutes=10)
+SET_BY_LAUNCHERS = (
+    *("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_PORT"),
+    *("SLURM_NTASKS_PER_NODE", "SLURM_STEP_NUM_TASKS"),
+)
 
 
 def make_accelerator(directory: RunDirectory | None, expected: int | None = None) -> Accelerator:
@@ -33,7 +35,9 @@ def make_accelerator(directory: RunDirectory | None, expected: int | None = None
     directory: of the run; None: there is none, and nothing is logged. expected: how many processes the user means to
     have; None: as many as were launched. LostRank if some stay away.
     """
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    for name in SET_BY_LAUNCHERS:
+        launched(name, 0)
+    processes = launched("WORLD_SIZE", 1)
     try:
         accelerator = Accelerator(
             cpu=not torch.cuda.is_available(),
@@ -59,7 +63,7 @@ def make_accelerator(directory: RunDirectory | None, expected: int | None = None
             "MASTER_ADDR: set, but without WORLD_SIZE this is one process alone, as accelerate launch --cpu starts it "
             "whatever --num_processes says; use ACCELERATE_USE_CPU=true accelerate launch --multi_gpu, or unset it"
         )
-    if processes == 1 and int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+    if processes == 1 and launched("SLURM_STEP_NUM_TASKS", 1) > 1:
         raise ConfigError(
             "SLURM_STEP_NUM_TASKS: srun started several tasks but each would train alone; "
             "start them through accelerate launch or torchrun, as slurm/train.sbatch does"
@@ -72,11 +76,11 @@ def make_accelerator(directory: RunDirectory | None, expected: int | None = None
 
 def check_precision(precision: Precision) -> None:
     """ConfigError for one that this machine or the launcher would silently replace by another."""
-    launched = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    wanted = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
     if precision in ("fp16", "tf32") and not torch.cuda.is_available():
         raise ConfigError(f"optim.precision: {precision} needs a GPU; use bf16 or fp32 on a CPU")
-    if launched not in ("no", precision):
-        raise ConfigError(f"optim.precision: {precision}, but the launcher says {launched}; leave its option out")
+    if wanted not in ("no", precision):
+        raise ConfigError(f"optim.precision: {precision}, but the launcher says {wanted}; leave its option out")
 
 
 def product_seconds(dtype: torch.dtype) -> float:
@@ -108,7 +112,7 @@ def keep_compiled(folder: Path) -> None:
 
 def make_world(accelerator: Accelerator) -> World:
     """The rank facts; a launcher that does not say how many processes share this node is taken to have one."""
-    local = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or 1)
+    local = launched("LOCAL_WORLD_SIZE", launched("SLURM_NTASKS_PER_NODE", 1))
     return World(accelerator.process_index, accelerator.num_processes, min(local, accelerator.num_processes))
 
 
@@ -131,31 +135,3 @@ def watched(world: World) -> Iterator[Watch]:
         watch.stop()
         raise
     watch.close()
-
-
-def check_fit(schedule: Schedule, data: DataSpec, system: System, optim: OptimConfig, world: World) -> None:
-    """Whether data, batches, processes and their memory fit the schedule."""
-    resolutions = {stage.resolution for stage in schedule.stages}
-    for resolution in optim.max_images_per_process.keys() - resolutions:
-        known = ", ".join(map(str, sorted(resolutions)))
-        raise ConfigError(f"optim.max_images_per_process.{resolution}: not a resolution of the schedule ({known})")
-    for stage in schedule.stages:
-        if stage.resolution not in data.resolutions:
-            largest = max(data.resolutions)
-            raise DataError(
-                f"schedule.resolution: {stage.resolution} px is not in the prepared data (up to {largest} px); "
-                f"prepare with --resolution {system.resolution} or lower schedule.resolution"
-            )
-        unit = world.size * system.group
-        if stage.batch % unit:
-            groups = f" x groups of {system.group} in the minibatch statistic" if system.group > 1 else ""
-            raise ConfigError(
-                f"schedule.batch: {stage.batch} is not a multiple of {unit} ({world.size} processes{groups}) at "
-                f"{stage.resolution} px"
-            )
-        share = stage.batch // world.size
-        if optim.part_size(stage.resolution, share, system.group) < share and system.indivisible:
-            raise ConfigError(
-                f"optim.max_images_per_process.{stage.resolution}: these networks or losses look at all {share} images "
-                "of a process together; leave it out, or train with more processes"
-            )

@@ -10,8 +10,10 @@ from rich.table import Table
 from torch import nn
 
 from pipelines.console import say
+from pipelines.fit import check_fit
 from progan.config import load
 from progan.data.loader import open_set
+from progan.distributed.world import World
 from progan.schedule import Schedule
 from progan.settings import Config, make_schedule, untrained_system
 from progan.systems.system import System
@@ -45,8 +47,11 @@ def print_settings(path: Path, overrides: Sequence[str], wanted: str | None) -> 
 def overview(path: Path, overrides: Sequence[str]) -> None:
     """Print what the training of a config would do."""
     config = load(Config, path, overrides)
-    data = planned_data(config)
-    _print_overview(config, make_schedule(config), None if data is None else untrained_system(config, data))
+    schedule, data = make_schedule(config), planned_data(config)
+    system = None if data is None else untrained_system(config, data)
+    if data is not None and system is not None:
+        check_fit(schedule, config.data.shown(data), system, config.optim, World())
+    _print_overview(config, schedule, system)
 
 
 def planned_data(config: Config) -> DataSpec | None:

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from pipelines.console import duration, measuring_progress, say
 from pipelines.device import device_name
-from pipelines.launch import check_fit, check_precision
+from pipelines.fit import check_fit
+from pipelines.launch import check_precision
 from pipelines.overview import planned_data
 from pipelines.planning.estimate import ResolutionPlan, Sizes, plan_resolution, sizes, sum_known
 from pipelines.planning.figures import Figure, store, stored

@@ -9,8 +9,8 @@ from pathlib import Path
 from pipelines.console import counting, stoppable
 from progan.data.images import largest_resolution
 from progan.data.manifest import MANIFEST, Manifest
+from progan.data.preparing.merge import delete_parts, part_path
 from progan.data.preparing.merge import merge as merge_parts
-from progan.data.preparing.merge import part_path, parts_folder
 from progan.data.preparing.shards import Done, PrepareOptions, Progress
 from progan.data.preparing.shards import prepare as prepare_set
 from progan.data.sources import SourceOptions, first_side, open_source
@@ -27,6 +27,8 @@ def prepare(source: str, out: Path, options: SourceOptions, chosen: Callable[[in
     chosen: the other options, for that resolution; their part goes to a folder beside `out`.
     """
     synthetic = source == "synthetic"
+    if not synthetic and out.resolve().is_relative_to(Path(source).resolve()):
+        raise ConfigError(f"--out {out}: lies in {source}, where its files would be taken for sources; choose another")
     drawn = options.resolution or (SYNTHETIC_RESOLUTION if synthetic else None)
     opened = open_source(source, SourceOptions(**vars(options) | {"resolution": drawn}))
     wanted = chosen(drawn or largest_resolution(first_side(opened)))
@@ -34,13 +36,11 @@ def prepare(source: str, out: Path, options: SourceOptions, chosen: Callable[[in
     _report(target, lambda progress: prepare_set(opened, target, wanted, progress))
 
 
-def merge(out: Path, max_rejects: float, delete_parts: bool) -> None:
-    """Make the set `out` of its parts, showing progress."""
+def merge(out: Path, max_rejects: float, delete: bool) -> None:
+    """Make the set `out` of its parts, showing progress; and delete these if wanted."""
     _report(out, lambda progress: merge_parts(out, max_rejects, progress))
-    if delete_parts:
-        import shutil
-
-        shutil.rmtree(parts_folder(out), ignore_errors=True)
+    if delete:
+        delete_parts(out)
 
 
 def parse_part(text: str | None) -> tuple[int, int] | None:
@@ -69,9 +69,9 @@ def _summary(manifest: Manifest) -> str:
     contents = manifest.contents
     parts = [f"{contents.count} images", f"{contents.rejects} rejected"]
     parts += [
-        f"{name}: {count}" for name, count in list(zip(contents.classes, contents.class_counts, strict=True))[:20]
+        f"{name}: {count}" for name, count in list(zip(contents.classes, contents.class_counts, strict=True))[:NAMED]
     ]
-    parts += ["..."] if len(contents.classes) > 20 else []
+    parts += ["..."] if len(contents.classes) > NAMED else []
     parts += [f"{manifest.resolutions[0]} to {manifest.resolutions[-1]} px", f"{manifest.bytes / 2**20:.1f} MiB"]
     return f"{manifest.root}: {', '.join(parts)}"
 

@@ -11,7 +11,7 @@ from progan.distributed.world import World
 from progan.engine.checkpoint import load_checkpoint
 from progan.engine.train import Training
 from progan.report.records import read_run
-from progan.rundir import RunDirectory, seen_by
+from progan.rundir import RESTORE, RunDirectory, seen_by
 from progan.settings import Config, config_of, make_schedule
 from progan.types import ConfigError, DataError, DataSpec
 
@@ -32,6 +32,8 @@ def resume(training: Training, directory: RunDirectory, config: Config, data: Da
             _refuse_changes(directory, config)
             _refuse_other_data(directory, data)
             read_run(directory)  # what is damaged is refused before anything is forgotten
+        elif directory.checkpoints():
+            raise DataError(f"{directory.config}: missing, though there are checkpoints; {RESTORE}")
         _refuse_lost_checkpoints(directory)
 
     on_every_rank(refuse, world)

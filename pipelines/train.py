@@ -17,10 +17,10 @@ from accelerate import Accelerator
 from pipelines.cadence import Every
 from pipelines.console import Skips, TrainingProgress, say
 from pipelines.facts import write_facts
+from pipelines.fit import check_fit
 from pipelines.journal import Journal
 from pipelines.launch import (
     check_compiler,
-    check_fit,
     check_precision,
     keep_compiled,
     make_accelerator,

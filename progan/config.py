@@ -31,10 +31,12 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.2 scalars and no duplicate keys: `1e-3` is a number, `on` and `no` are strings."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise ConfigError(f"{key}: the key stands twice (line {node.start_mark.line + 1}); keep one")
+        seen = set[tuple[type, Any]]()  # True is no other key than 1 to a dict
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node)
+            if (type(key), key) in seen:
+                raise ConfigError(f"{key}: the key stands twice (line {key_node.start_mark.line + 1}); keep one")
+            seen.add((type(key), key))
         return super().construct_mapping(node, deep)
 
 
@@ -52,8 +54,10 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.012345
 
 def load(model: type[AnySettings], path: Path, overrides: Sequence[str] = ()) -> AnySettings:
     """Settings from the YAML file at `path`, changed by `a.b=value` overrides, validated by `model`."""
-    if not path.is_file():
+    if not path.exists():
         raise ConfigError(f"{path}: no such config file")
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name one of the files in it")
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -81,9 +85,31 @@ def parse_yaml(text: str, origin: str) -> Any:
 def validate(model: type[AnySettings], tree: dict[str, Any]) -> AnySettings:
     """`tree` as settings of `model`; ConfigError with the dotted path of the first error."""
     try:
-        return model.model_validate(tree)
+        settings = model.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(_describe(error, model, tree)) from None
+    for path, given, kind in _converted(tree, settings.model_dump(), ()):
+        raise ConfigError(f"{'.'.join(path)}: must be {kind}, got {given!r}")
+    return settings
+
+
+def _converted(given: Any, taken: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, str]]:
+    """What the model has taken for another kind of value than it is: its place, itself and the kind wanted."""
+    if isinstance(given, dict) and isinstance(taken, dict):
+        for key in given.keys() & taken.keys():
+            yield from _converted(given[key], taken[key], (*path, str(key)))
+    elif isinstance(given, list) and isinstance(taken, list | tuple):
+        for position, (one, other) in enumerate(zip(given, taken, strict=False)):
+            yield from _converted(one, other, (*path, str(position)))
+    elif {_kind(given), _kind(taken)} <= set(_KINDS.values()) and _kind(given) != _kind(taken):
+        yield path, given, _kind(taken)
+
+
+_KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text"}
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), "")
 
 
 def _apply(tree: dict[Any, Any], override: str) -> None:
@@ -110,7 +136,7 @@ def _describe(error: ValidationError, model: type[BaseModel], tree: dict[str, An
     others = {problem["loc"][:2] for problem in problems} - {first["loc"][:2]}
     more = f" (and {len(others)} more)" if others else ""
     if first["type"] == "extra_forbidden":
-        return f"{path}: unknown key; {_nearest(path, model)}{more}"
+        return f"{path}: {_unknown(path, first['loc'], model, tree)}{more}"
     if first["type"] == "missing":
         return f"{path}: required, not set{more}"
     message = first["msg"].removeprefix("Value error, ")
@@ -130,8 +156,20 @@ def _location(loc: tuple[int | str, ...], tree: Any, names_key: bool) -> Iterato
             tree = tree.get(part) if isinstance(tree, dict) else next(iter(tree[int(part) :]), None)
 
 
-def _nearest(path: str, model: type[BaseModel]) -> str:
+def _unknown(path: str, loc: tuple[int | str, ...], model: type[BaseModel], tree: dict[str, Any]) -> str:
+    """What is wrong with a key, and what to do."""
     known = sorted(set(_dotted_keys(model, "")))
+    parent = path.rpartition(".")[0]
+    group: Any = tree
+    for part in _location(loc[:-1], tree, False):
+        group = group[int(part)] if isinstance(group, list) else group[part]
+    if path in known and "name" in group:
+        rest = f"take it away, or set {parent} as a whole: {parent}={{name: {group['name']}}}"
+        return f"no setting of {group['name']!r}; {rest}"
+    return f"unknown key; {_nearest(path, known)}"
+
+
+def _nearest(path: str, known: Sequence[str]) -> str:
     parent = path.rpartition(".")[0]
     siblings = [key for key in known if key.rpartition(".")[0] == parent and key != path]  # another kind may have it
     others = [key for key in known if key != path]

@@ -16,6 +16,9 @@ from progan.types import DataError
 
 T = TypeVar("T")
 
+_UMASK = os.umask(0o077)  # it can be read by setting it alone
+os.umask(_UMASK)
+
 
 def require_writable(path: Path) -> None:
     """Before long work: DataError where its result could not be written to `path`; makes the folder."""
@@ -31,14 +34,21 @@ def require_writable(path: Path) -> None:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is synced and renamed onto `path`, on failure removed."""
+    """Yield a temporary path beside `path`; on success it is synced and renamed onto `path`, on failure removed.
+
+    OSError names `path` where it would name no file, as that of a full disk.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
+        os.chmod(temporary, 0o666 & ~_UMASK)  # some libraries make files that nobody else may read
         _sync(temporary)
         os.replace(temporary, path)
         _sync(path.parent)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -241,7 +241,10 @@ class RunDirectory:
         if not wanted:
             yield
             return
-        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise DataError(f"--run {self.root}: is no folder; choose another name") from None
         with (self.root / ".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -72,8 +72,11 @@ def test_overrides_reach_any_depth_and_integer_keys(tmp_path: Path) -> None:
         ("schedule.total_kimg=.inf", "schedule.total_kimg: input should be a finite number"),
         ("seed=!!int abc", "seed=!!int abc: not valid YAML: invalid literal"),
         ("schedule={name: constant, resolution: 28, total_kimg: 1}", "schedule.resolution: progan doubles from 4 px"),
-        ("schedule={name: constant, resolution: 28, total_kimg: 1, fade_kimg: 2}", "schedule.fade_kimg: unknown key"),
-        ("optim.discriminator={name: sgd, lr: 0.01, beta1: 0.5}", "optim.discriminator.beta1: unknown key"),
+        (
+            "schedule={name: constant, resolution: 28, total_kimg: 1, fade_kimg: 2}",
+            "schedule.fade_kimg: no setting of 'constant'",
+        ),
+        ("optim.discriminator={name: sgd, lr: 0.01, beta1: 0.5}", "optim.discriminator.beta1: no setting of 'sgd'"),
         ("schedule.batch.32=0", "schedule.batch.32: input should be greater than or equal to 1, got 0"),
         ("evaluation.metrics=[fidelity]", "known: swd<n>k"),
         ("schedule.fade_kimg=fast", "schedule.fade_kimg: input should be a valid"),
@@ -84,6 +87,19 @@ def test_overrides_reach_any_depth_and_integer_keys(tmp_path: Path) -> None:
             "system.networks.generator.0.1: required, not set",
         ),
         ("data.read_ahead=100000", "data.read_ahead: input should be less than or equal to 64, got 100000"),
+        ("optim.lr=true", "optim.lr: must be a number, got True"),
+        ("seed=true", "seed: must be a number, got True"),
+        ('seed="3"', "seed: must be a number, got '3'"),
+        ("data.mirror=yes", "data.mirror: must be true or false, got 'yes'"),
+        ("data.mirror=1", "data.mirror: must be true or false, got 1"),
+        ("schedule.batch.4=true", "schedule.batch.4: must be a number, got True"),
+        ("data.resident_gb=1e300", "data.resident_gb: input should be less than or equal to 1000000000"),
+        ("data.cache_gb=1e300", "data.cache_gb: input should be less than or equal to 1000000000"),
+        (
+            "system.loss={name: logistic-r1, gradient_penalty: 10}",
+            "system.loss.gradient_penalty: no setting of 'logistic-r1'; take it away, or set system.loss as a whole: "
+            "system.loss={name: logistic-r1}",
+        ),
         ("system.loss.name=hinge", "system.loss: input tag 'hinge'"),
         ("optim", "an override reads a.b=value"),
         ("seed.x=1", "seed is a value, not a group"),
@@ -103,7 +119,8 @@ def test_a_wrong_setting_is_answered_in_one_line_with_its_path(tmp_path: Path, o
         ("- a", "must be a mapping"),
         ("seed: " + "[" * 3000, "nested too deeply"),
         ("schedule: {resolution: 32}", "data: required, not set"),
-        ("seed: 1\nseed: 2", "seed: the key stands twice"),
+        ("data: {path: x}\nseed: 1\nseed: 2", "seed: the key stands twice (line 3)"),
+        ("schedule: {resolution: 32, batch: {1: 2, true: 4}}", "schedule.batch.1: input should be greater"),
     ],
 )
 def test_a_broken_file_is_answered_in_one_line(tmp_path: Path, text: str, message: str) -> None:
@@ -116,6 +133,11 @@ def test_a_broken_file_is_answered_in_one_line(tmp_path: Path, text: str, messag
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: no such config file"):
         load(Config, Path("nowhere.yaml"))
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a folder; name one of the files in it"):
+        load(Config, tmp_path)
 
 
 def test_settings_cannot_be_changed_after_validation(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 import contextlib
+import errno
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,9 +44,30 @@ def test_lines_of_several_processes_survive_one_that_rewrites_the_file(tmp_path:
     writers = [subprocess.Popen([sys.executable, "-c", code, who], cwd=ROOT) for who in "ab"]
     while any(writer.poll() is None for writer in writers):
         keep_jsonl(path, lambda record: True)
+        time.sleep(0.002)  # a rewriter that never rests may keep the others waiting for minutes
     assert [writer.returncode for writer in writers] == [0, 0]
     for who in "ab":
         assert [record["i"] for record in read_jsonl(path) if record["who"] == who] == list(range(lines))
+
+
+def test_a_file_is_as_readable_as_the_user_wants(tmp_path: Path) -> None:
+    """Also where a library made it for its owner alone."""
+    with atomic_path(tmp_path / "written") as temporary:
+        temporary.touch(mode=0o600)
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "written").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_full_disk_is_told_with_the_file_that_was_written(tmp_path: Path) -> None:
+    def fill() -> None:
+        with atomic_path(tmp_path / "file") as temporary:
+            temporary.touch()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space") as error:
+        fill()
+    assert error.value.filename == str(tmp_path / "file")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_record_that_is_not_a_number_is_refused(tmp_path: Path) -> None:

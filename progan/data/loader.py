@@ -31,7 +31,9 @@ class DataConfig(Settings):
 
     path: str  # a prepared set, the --out of `progan prepare`: a folder, or a URL such as s3://bucket/faces
     mirror: bool = True  # show each image mirrored with probability 1/2
-    resident_gb: Annotated[float, Field(ge=0)] = 3.0  # GiB a node: a resolution whose pixels fit is held in memory
+    resident_gb: Annotated[float, Field(ge=0, le=1e9)] = (
+        3.0  # GiB a node: a resolution whose pixels fit is held in memory
+    )
     read_ahead: Annotated[int, Field(ge=0, le=64)] = 2  # batches a process reads while its device works
     balanced: bool = False  # show as many images of each class as of any other; those without a label are left out
     labelled_per_class: Annotated[int, Field(ge=1)] | None = None  # show so many labels of each class; null: all
@@ -40,7 +42,7 @@ class DataConfig(Settings):
     # Folder on this node's own disk to which shards are copied before they are read; null: of a URL's the user's cache
     # folder, of a folder none.
     cache: str | None = None
-    cache_gb: Annotated[float, Field(gt=0)] = 100.0  # GiB, the least recently used shards go first
+    cache_gb: Annotated[float, Field(gt=0, le=1e9)] = 100.0  # GiB, the least recently used shards go first
     stream: bool = False  # read a remote set through memory alone: for one larger than the cache can be
     lanes: Annotated[int, Field(ge=1)] = 8  # of a stream: shards read side by side; divides every batch
 

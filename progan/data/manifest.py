@@ -108,12 +108,14 @@ class Manifest:
         place = LocalPlace(place) if isinstance(place, Path) else place
         path = place.describe(MANIFEST)
         try:
-            facts: Any = json.loads(place.read(MANIFEST).decode())
+            text = place.read(MANIFEST)
         except (FileNotFoundError, NotADirectoryError) as error:
             rule = f"not a prepared set (no {MANIFEST}); make one with: progan prepare"
             raise DataError(f"{place.describe()}: {rule}") from error
         except OSError as error:
             raise _missing(path, error) from error
+        try:
+            facts: Any = json.loads(text.decode())
         except ValueError as error:
             raise DataError(f"{path}: damaged: not JSON; {REMEDY}") from error
         return cls(place, _validated(path, facts))

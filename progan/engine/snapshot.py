@@ -13,7 +13,7 @@ from progan.schedule import Phase
 from progan.systems import SystemConfig, build, read_config
 from progan.systems.system import System, set_phase
 from progan.tensorfile import load_tensors, save_tensors
-from progan.types import DataSpec
+from progan.types import DataError, DataSpec
 
 KIND = "progan snapshot 1"
 TUPLES = ("resolutions", "classes", "counts", "combinations")  # in the data's facts, which JSON keeps as lists
@@ -49,7 +49,10 @@ def save_snapshot(training: Training, config: SystemConfig, data: DataSpec, phas
 
 def load_snapshot(path: Path | str) -> Snapshot:
     """The snapshot at `path`, on the CPU, in evaluation mode; DataError when it is not one."""
-    tensors, facts = load_tensors(Path(path), KIND)
+    try:
+        tensors, facts = load_tensors(Path(path), KIND)
+    except DataError as error:
+        raise DataError(f"{error}; name another snapshot, or restore this one") from None
     data = _data(facts["data"])
     config = read_config(facts["system"])
     system = build(config, data, facts["resolution"])

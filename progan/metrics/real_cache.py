@@ -83,8 +83,9 @@ class RealCache:
             return
         try:
             write(self._folder)
-        except OSError as error:
-            self._note(f"evaluation.cache: {self._folder}: {error.strerror}; real images are measured again next time")
+        except (OSError, SafetensorError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            self._note(f"evaluation.cache: {self._folder}: {reason}; real images are measured again next time")
             self._folder = None  # said once
 
 

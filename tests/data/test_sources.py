@@ -1,3 +1,4 @@
+import os
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -309,3 +310,9 @@ def test_a_shuffled_source_holds_the_same_pictures_in_an_order_of_the_seed(
     assert names(one) != names(other)
     assert sorted(names(one)) == names(plain) == sorted(names(other))
     assert len({str(source.identity) for source in (plain, one, other)}) == 3
+
+
+def test_a_pipe_among_the_pictures_is_not_waited_for(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+    os.mkfifo(tmp_path / "two.png")
+    assert [entry.name for entry in open_source(str(tmp_path)).entries] == ["one.png"]

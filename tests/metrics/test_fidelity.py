@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
@@ -14,6 +15,7 @@ from progan.metrics.evaluator import Evaluator
 from progan.metrics.features import FeatureNetwork, Features, inception, torch_fidelity
 from progan.metrics.fidelity import frechet_distance
 from progan.metrics.gathering import feed
+from progan.metrics.real_cache import RealCache
 from progan.metrics.real_side import RealSet
 from progan.metrics.weights import load_weights
 from progan.random import generator
@@ -211,3 +213,19 @@ def test_features_that_are_not_finite_are_refused() -> None:
     feed(gathering, faces(0, 6))
     with pytest.raises(DataError, match="not finite"):
         gathering.finish()
+
+
+def test_a_cache_without_room_for_features_is_told_and_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(tensors: object, path: Path) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("progan.metrics.real_cache.save_file", fails)
+    lines: list[str] = []
+    cache, network = RealCache(tmp_path, {}, lines.append), small_network()
+    features = Features(*(torch.zeros(2, 3) for _ in Features._fields))
+    for _ in range(2):
+        cache.keep_features(8, network, features)
+    assert len(lines) == 1
+    assert "No space left on device (os error 28); real images are measured again next time" in lines[0]

@@ -17,6 +17,14 @@ def progan(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
+def test_a_set_among_its_own_pictures_is_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+    refused = progan("prepare", tmp_path, "--out", tmp_path / "set")
+    assert refused.returncode == 2
+    assert "lies in" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["one.png"]
+
+
 def contents(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
@@ -32,6 +40,8 @@ def test_parts_are_prepared_merged_verified_and_inspected(tmp_path: Path) -> Non
     assert merged.returncode == 0, merged.stderr
     assert contents(tmp_path / "set") == contents(tmp_path / "one")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "set"]
+    again = progan("merge", tmp_path / "set", "--delete-parts")
+    assert (again.returncode, "already prepared" in again.stdout) == (0, True)
 
     assert "all well: 40 images" in progan("verify", tmp_path / "set").stdout
     shown = progan("inspect", tmp_path / "set", "--out", tmp_path / "sheet.png").stdout

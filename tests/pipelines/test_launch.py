@@ -1,6 +1,10 @@
+"""What a launcher and a device give a training to start with."""
+
 import pytest
 import torch
+from progan_command import refused
 
+from pipelines.console import is_main_process
 from pipelines.launch import product_seconds, slow_precision
 
 
@@ -17,3 +21,19 @@ def test_a_precision_that_is_slower_than_fp32_is_told(precision: str, bf16: floa
 
 def test_products_take_time_in_both() -> None:
     assert min(map(product_seconds, (torch.bfloat16, torch.float32))) > 0
+
+
+@pytest.mark.parametrize("name", ["WORLD_SIZE", "RANK", "LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE"])
+def test_a_launcher_s_number_that_is_none_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "two")
+    assert f"{name}: 'two' in the environment is no number" in refused("compare", "here", "there", "swd1k")
+
+
+def test_a_rank_that_was_left_in_the_environment_silences_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert is_main_process()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert not is_main_process()
+    monkeypatch.setenv("RANK", "")
+    assert is_main_process()

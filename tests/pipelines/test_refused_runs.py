@@ -21,6 +21,22 @@ def test_a_refused_command_changes_nothing_in_the_run(config: Path, run: Path, t
     assert copy.read_metrics() == RunDirectory(run).read_metrics()
 
 
+def test_a_run_without_its_settings_does_not_go_on(config: Path, run: Path, tmp_path: Path) -> None:
+    copy = RunDirectory(tmp_path / "copy")
+    shutil.copytree(run, copy.root)
+    copy.config.unlink()
+    line = refused("train", config, "--run", copy.root, "seed=8")
+    assert f"{copy.config}: missing, though there are checkpoints" in line
+    assert not copy.config.exists()
+    assert copy.checkpoints()[-1].read_bytes() == last(run).read_bytes()
+
+
+def test_a_run_is_a_folder(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert "is no folder; choose another name" in refused("train", config, "--run", tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_a_damaged_checkpoint_is_told_and_the_one_before_taken(config: Path, run: Path, tmp_path: Path) -> None:
     copy = RunDirectory(tmp_path / "copy")
     shutil.copytree(run, copy.root)

@@ -6,6 +6,7 @@ The stored bytes of the samples are copied, not encoded again.
 import heapq
 import json
 import os
+import shutil
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from progan.data.frames import BoxFrame, centre_square
-from progan.data.manifest import REJECTS, SAMPLES, Contents, Manifest, key
+from progan.data.manifest import MANIFEST, REJECTS, SAMPLES, Contents, Manifest, key
 from progan.data.preparing.render import Reject, Sample
 from progan.data.preparing.shards import REQUESTED, PrepareOptions, Progress, assemble
 from progan.data.sources.base import Entry, Label, Numbered, Raw, Source
@@ -33,7 +34,12 @@ def part_path(out: Path, part: tuple[int, int]) -> Path:
 
 
 def merge(out: Path, max_rejects: float = 0.01, progress: Progress = lambda done: None) -> Manifest:
-    """Make the set `out` of its parts. DataError if one is missing, incomplete, or of another request."""
+    """Make the set `out` of its parts. DataError if one is missing, incomplete, or of another request.
+
+    A complete set whose parts were deleted is kept.
+    """
+    if (out / MANIFEST).exists() and not parts_folder(out).exists():
+        return Manifest.load(out)
     parts = _load_parts(out)
     contents = parts[0].contents
     options = _options(contents, max_rejects)
@@ -46,6 +52,16 @@ def merge(out: Path, max_rejects: float = 0.01, progress: Progress = lambda done
             yield chunk
 
     return assemble(source, out, options, items, total, progress)
+
+
+def delete_parts(out: Path) -> None:
+    """Of a complete set. Killed in the middle, the same call goes on."""
+    folder = parts_folder(out)
+    deleted = folder.with_name(f".{folder.name}.deleted")
+    shutil.rmtree(deleted, ignore_errors=True)
+    if folder.exists():
+        folder.rename(deleted)  # at once, so that no half of them is taken for parts
+        shutil.rmtree(deleted)
 
 
 def _load_parts(out: Path) -> list[Manifest]:

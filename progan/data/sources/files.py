@@ -1,6 +1,7 @@
 """A folder or zip of images: unlabelled, with a class for each folder, or with the labels of a dataset.json."""
 
 import os
+import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -72,7 +73,8 @@ def below(root: Path) -> Iterator[str]:
         seen.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         prefix = Path(folder).relative_to(root).as_posix()
-        yield from (name if prefix == "." else f"{prefix}/{name}" for name in names if not is_hidden(name))
+        shown = (name for name in names if not is_hidden(name) and not _is_special(os.path.join(folder, name)))
+        yield from (name if prefix == "." else f"{prefix}/{name}" for name in shown)
 
 
 def is_image(name: str) -> bool:
@@ -82,6 +84,14 @@ def is_image(name: str) -> bool:
 
 def is_hidden(part: str) -> bool:
     return (part.startswith(".") and part != ".") or part == "__MACOSX"
+
+
+def _is_special(path: str) -> bool:
+    """A pipe, a socket or a device, which reading may wait for without end. A link that leads nowhere is not."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _refuse(error: OSError) -> None:

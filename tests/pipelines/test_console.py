@@ -1,0 +1,38 @@
+"""How commands end, whoever listens to them."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def _python(code: str, **pipes: int) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+def test_work_goes_on_where_nobody_reads_what_it_says() -> None:
+    code = (
+        "import sys; from pipelines.console import say; sys.stdin.read(); [say('on') for _ in range(3)]; print('end')"
+    )
+    process = _python(f"{code}; print('done', file=sys.stderr)", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdin.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == "done\n"
+    assert process.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_stopped_says_so_in_one_line(number: signal.Signals) -> None:
+    code = "import os, time; from pipelines.console import user_errors\n"
+    code += f"with user_errors():\n    os.kill(os.getpid(), {int(number)}); time.sleep(20)"
+    process = _python(code)
+    assert process.stderr is not None
+    assert process.stderr.read() == f"stopped by {number.name}: give the same command again\n"
+    assert process.wait() == 128 + number
