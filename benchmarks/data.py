@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("what", choices=[*WORK])
     parser.add_argument("set", nargs="?", type=Path, help="prepared set, for start")
     parser.add_argument("--source", help="pictures to use instead of painted faces")
-    parser.add_argument("--count", type=int, default=2000, help="pictures of small and prepare")
+    parser.add_argument("--count", type=int, default=2000, help="pictures of small, prepare and memory")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of a turn")
     arguments = parser.parse_args()

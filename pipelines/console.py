@@ -63,6 +63,12 @@ def user_errors() -> Iterator[None]:
         if is_main_process() or isinstance(error, LostRank):  # the main process may be the one that is lost
             print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(TRAINING_ERROR if isinstance(error, TrainingError | LostRank) else USER_ERROR)
+    except UnicodeEncodeError as error:
+        if sys.getfilesystemencoding() == "utf-8":
+            raise
+        rule = f"has letters that this locale ({error.encoding}) cannot name; set PYTHONUTF8=1"
+        print(f"error: {error.object!a}: {rule}", file=sys.stderr, flush=True)
+        sys.exit(USER_ERROR)
     except OSError as error:
         if error.errno not in _OF_THE_PLACE:
             raise

@@ -36,7 +36,7 @@ def export(
     source: Source,
     out: Annotated[Path, typer.Option(help="The .onnx file.")] = Path("generator.onnx"),
 ) -> None:
-    """Write the generator of a snapshot as an ONNX file, for runtimes without torch; see the extra progan[onnx]."""
+    """Write the generator of a snapshot as an ONNX file, for runtimes without torch; see the extra progan\\[onnx]."""
     with user_errors():
         from pipelines.export import export as stage
 

@@ -73,6 +73,8 @@ def load(model: type[AnySettings], path: Path, overrides: Sequence[str] = ()) ->
 def parse_yaml(text: str, origin: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise ConfigError(f"{origin}: not valid YAML at line {line}: {error.problem}") from None

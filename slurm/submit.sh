@@ -3,13 +3,14 @@
 #
 #   slurm/submit.sh CONFIG RUN [A.B=VALUE ...]                      train, evaluate, report
 #   slurm/submit.sh --source ~/celeba.zip CONFIG RUN [A.B=VALUE ...] prepare the set of data.path first
+#     --prepare "--partition train"                                with these options of progan prepare
 #
 # Run it from the repository's folder. What the cluster needs to know stands in slurm/site.sh (or the file that
 # PROGAN_SITE names). Prints the numbers of the jobs; their logs lie in RUN.
 set -euo pipefail
 
 usage() {
-  sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 

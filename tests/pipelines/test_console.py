@@ -1,5 +1,6 @@
 """How commands end, whoever listens to them."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -26,6 +27,15 @@ def test_work_goes_on_where_nobody_reads_what_it_says() -> None:
     assert process.stderr is not None
     assert process.stderr.read() == "done\n"
     assert process.wait() == 0
+
+
+def test_a_name_that_the_locale_has_no_letters_for_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text("data: {path: Bilder-für-alle}\nschedule: {resolution: 8}\n", encoding="utf-8")
+    environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "pipelines", "train", str(tmp_path / "tiny.yaml"), "--run", str(tmp_path / "run")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "set PYTHONUTF8=1" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
