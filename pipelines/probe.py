@@ -1,5 +1,6 @@
 """Probe: how much of a discriminator's features linear classifiers can use, against pixels and against no training."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from progan.data.labelled import LabelledImages
 from progan.data.loader import DataConfig, open_set
 from progan.data.reading.order import Numbers
 from progan.engine.snapshot import Snapshot
-from progan.files import require_writable, write_json
+from progan.files import read_json, require_writable, validated, write_json
 from progan.metrics import probes, supervised
 from progan.metrics.classification import confusion
 from progan.metrics.gathering import Progress
@@ -81,12 +82,37 @@ def probe(source: Path, train: str, test: str, request: Request, out: Path | Non
         progress = open_.enter_context(measuring_progress())
         probing = _Probing(snapshot, learned, asked, request, progress)
         probing.require_possible()
+        facts = _facts(snapshot, learned, asked, request)
+        before = _scores_before(out, facts)
         scores = probing.scores()
-    found = _facts(snapshot, learned, asked, request) | {"scores": scores}
+    again = {_place(score) for score in scores}
+    found = facts | {"scores": [*(score for score in before if _place(score) not in again), *scores]}
     _print(Probes.model_validate(found))
     if out is not None:
         write_json(out, found)
         say(f"{out}: written, with precision and recall of each class for every row")
+
+
+def _scores_before(out: Path | None, facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an earlier call has written to `out`, of other features or numbers of labels.
+
+    DataError where it probed otherwise: its scores do not belong into one table with these, and would be lost.
+    """
+    if out is None or not out.exists():
+        return []
+    before, now = read_json(out), json.loads(json.dumps(facts))
+    for name in now:
+        if name != "versions" and before.get(name) != now[name]:
+            rule = f"holds probes with {name} {before.get(name)}, not {now[name]}"
+            raise DataError(f"{out}: {rule}; give another --out, or take it away")
+    validated(out, Probes, before)
+    scores: list[dict[str, Any]] = before["scores"]
+    return scores
+
+
+def _place(score: dict[str, Any]) -> tuple[Any, ...]:
+    """In the table."""
+    return score["features"], score["classifier"], score["labels"]
 
 
 def _opened(path: str, snapshot: Snapshot) -> LabelledImages:

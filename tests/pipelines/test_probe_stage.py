@@ -116,6 +116,20 @@ def test_the_same_command_gives_the_same_numbers(folder: Path, tmp_path: Path) -
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
 
 
+def test_another_call_adds_its_rows_and_replaces_its_own(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    progan(*_probe(folder, "--labels", "all,12", "--seeds", 1, "--features", "pixels", "--out", out))
+    first = json.loads(out.read_text())["scores"]
+    progan(*_probe(folder, "--labels", "12", "--seeds", 1, "--features", "random,pixels", "--out", out))
+    both = json.loads(out.read_text())["scores"]
+    assert {(one["features"], one["labels"]) for one in both} == {("pixels", 130), ("pixels", 12), ("random", 12)}
+    assert len(both) == 2 * 3
+    assert all(one in both for one in first)
+    line = refused(*_probe(folder, "--labels", "12", "--seeds", 2, "--features", "pixels", "--out", out))
+    assert f"{out}: holds probes with seeds [1], not [1, 2]; give another --out" in line
+    assert json.loads(out.read_text())["scores"] == both
+
+
 def test_the_supervised_network_learns_the_classes(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     progan(*_probe(folder, "--labels", 60, "--seeds", 1, "--features", "supervised", "--out", out))
