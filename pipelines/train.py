@@ -115,8 +115,7 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
     data = config.data.shown(manifest.spec)
     system = untrained_system(config, data)
     check_fit(schedule, data, system, config.optim, world)
-    note = slow_precision(config.optim.precision)
-    if note:
+    if world.is_main and (note := slow_precision(config.optim.precision)):
         say(note)
     if system.indivisible and world.size > 1:
         say(
