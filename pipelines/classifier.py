@@ -3,7 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
-from pipelines.console import counting, say, stoppable
+from pipelines.console import counting, say
 from pipelines.device import evaluation_device
 from progan.data.labelled import LabelledImages
 from progan.data.loader import DataConfig, open_set
@@ -28,10 +28,7 @@ def classifier(data: str, out: Path, name: str, network: ClassifierConfig, train
         raise ConfigError(f"--name {name!r}: {rule}")
     require_writable(out)
     manifest = open_set(DataConfig(path=data))
-    with (
-        stoppable("nothing is written; the same command starts again"),
-        closing(LabelledImages(manifest, side(manifest, network.resolution), training.seed)) as images,
-    ):
+    with closing(LabelledImages(manifest, side(manifest, network.resolution), training.seed)) as images:
         trained = untrained_classifier(manifest.spec.num_classes, network, training.seed)
         _train(trained, images, training)
         found = judge(trained, images, evaluation_device())

@@ -50,6 +50,31 @@ def say(message: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Stopped(BaseException):  # not an error that anything may handle
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGINT and SIGTERM end the work inside cleanly with one line and exit code 128 + signal."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # once is enough: a second would cut off the saving
+        raise _Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except _Stopped as stopped:
+        name = signal.Signals(stopped.number).name
+        print(f"stopped by {name}; the same command goes on or starts again", file=sys.stderr, flush=True)
+        sys.exit(128 + stopped.number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @contextmanager
 def user_errors() -> Iterator[None]:
     """A mistake of the user's ends the program with one line and exit code 2; training that failed with 3.
@@ -57,7 +82,7 @@ def user_errors() -> Iterator[None]:
     One process alone ends cleanly on SIGINT and SIGTERM; of several each has a launcher that ends it.
     """
     try:
-        with nullcontext() if launched("WORLD_SIZE", 1) > 1 else stoppable("give the same command again"):
+        with _stoppable() if launched("WORLD_SIZE", 1) < 2 else nullcontext():
             yield
     except ProganError as error:
         if is_main_process() or isinstance(error, LostRank):  # the main process may be the one that is lost
@@ -77,30 +102,6 @@ def user_errors() -> Iterator[None]:
         line = f"{where}{error.strerror}; nothing half written is left; {remedy}"
         print(f"error: {line}", file=sys.stderr, flush=True)
         sys.exit(USER_ERROR)
-
-
-class _Stopped(BaseException):  # not an error that anything may handle
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-@contextmanager
-def stoppable(remedy: str) -> Iterator[None]:
-    """SIGINT and SIGTERM end the work inside cleanly with one line and exit code 128 + signal."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)  # once is enough: a second would cut off the saving
-        raise _Stopped(number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except _Stopped as stopped:
-        print(f"stopped by {signal.Signals(stopped.number).name}: {remedy}", file=sys.stderr, flush=True)
-        sys.exit(128 + stopped.number)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 Count = Callable[[int, int, int, str], None]  # done, of all, done by an earlier call, a note

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines.console import counting, stoppable
+from pipelines.console import counting
 from progan.data.images import largest_resolution
 from progan.data.manifest import MANIFEST, Manifest
 from progan.data.preparing.merge import delete_parts, part_path
@@ -60,7 +60,7 @@ def cores(workers: int | None) -> int:
 
 def _report(out: Path, make: Callable[[Progress], Manifest]) -> None:
     started, verb = time.monotonic(), "already prepared" if (out / MANIFEST).exists() else "prepared"
-    with stoppable("the same command goes on"), _progress() as progress:
+    with _progress() as progress:
         manifest = make(progress)
     print(f"{verb} {_summary(manifest)} in {time.monotonic() - started:.1f} s")
 

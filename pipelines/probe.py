@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 import progan
-from pipelines.console import measuring_progress, say, stoppable
+from pipelines.console import measuring_progress, say
 from pipelines.device import evaluation_device
 from pipelines.measuring import EVALUATION_SEED
 from pipelines.sides import is_run
@@ -76,7 +76,7 @@ def probe(source: Path, train: str, test: str, request: Request, out: Path | Non
         out = RunDirectory(source).probe(snapshot.images_seen)
     if out is not None:
         require_writable(out)
-    with stoppable("nothing is written; the same command starts again"), ExitStack() as open_:
+    with ExitStack() as open_:
         learned, asked = (open_.enter_context(closing(_opened(path, snapshot))) for path in (train, test))
         _require_a_test(learned, asked)
         progress = open_.enter_context(measuring_progress())

@@ -44,5 +44,5 @@ def test_a_command_that_is_stopped_says_so_in_one_line(number: signal.Signals) -
     code += f"with user_errors():\n    os.kill(os.getpid(), {int(number)}); time.sleep(20)"
     process = _python(code)
     assert process.stderr is not None
-    assert process.stderr.read() == f"stopped by {number.name}: give the same command again\n"
+    assert process.stderr.read() == f"stopped by {number.name}; the same command goes on or starts again\n"
     assert process.wait() == 128 + number

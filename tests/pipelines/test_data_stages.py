@@ -76,7 +76,7 @@ def test_a_stopped_prepare_says_so_and_goes_on(tmp_path: Path, number: signal.Si
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert errors.strip() == f"stopped by {number.name}: the same command goes on"
+    assert errors.strip() == f"stopped by {number.name}; the same command goes on or starts again"
     again = progan(*SYNTHETIC, "--limit", 600, "--out", tmp_path / "set")
     assert "600 images" in again.stdout
     assert "all well" in progan("verify", tmp_path / "set").stdout
