@@ -36,7 +36,7 @@ from progan.systems.system import System
 from progan.types import DataSpec
 
 NETWORKS = {
-    "small": ProganConfig(latent_dim=128, maps_base=256, maps_max=64, loss=LogisticR1Loss()),  # of the quickstart
+    "small": ProganConfig(latent_dim=128, maps_base=1024, maps_max=64, loss=LogisticR1Loss()),
     "paper": ProganConfig(),
 }
 CASES = [("small", 16, 32, 24), ("small", 32, 32, 12), ("paper", 8, 16, 4)]  # networks, px, global batch, rounds

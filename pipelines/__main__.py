@@ -52,7 +52,7 @@ def prepare(
     source: Annotated[
         str,
         typer.Argument(
-            help="'synthetic', CelebA, MNIST, CIFAR-10, WebDataset tars, Hugging Face parquet files, or any folder or "
+            help="'synthetic', CelebA, MNIST, CIFAR, WebDataset tars, Hugging Face parquet files, or any folder or "
             "zip of images.",
             metavar="SOURCE",
         ),
@@ -179,7 +179,7 @@ def train(
             from pipelines.overview import overview
 
             gc.enable()
-            overview(config, overrides or [])
+            overview(config, overrides or [], processes or 1)
         else:
             from pipelines.train import train as stage
 

@@ -24,7 +24,7 @@ _OF_THE_PLACE = _NO_ROOM | {
 LINE_SECONDS = 10.0  # between progress lines where there is no terminal
 
 
-def launched(name: str, otherwise: int) -> int:
+def launcher_number(name: str, otherwise: int) -> int:
     """A number that a launcher has put into the environment. ConfigError for what is none."""
     text = os.environ.get(name, "")
     if text and not text.isdecimal():
@@ -35,7 +35,7 @@ def launched(name: str, otherwise: int) -> int:
 def is_main_process() -> bool:
     """By the launcher's environment: known before any library is imported."""
     try:
-        return launched("WORLD_SIZE", 1) < 2 or launched("RANK", 0) == 0
+        return launcher_number("WORLD_SIZE", 1) < 2 or launcher_number("RANK", 0) == 0
     except ConfigError:  # which is told by this process then
         return True
 
@@ -82,7 +82,7 @@ def user_errors() -> Iterator[None]:
     One process alone ends cleanly on SIGINT and SIGTERM; of several each has a launcher that ends it.
     """
     try:
-        with _stoppable() if launched("WORLD_SIZE", 1) < 2 else nullcontext():
+        with _stoppable() if launcher_number("WORLD_SIZE", 1) < 2 else nullcontext():
             yield
     except ProganError as error:
         if is_main_process() or isinstance(error, LostRank):  # the main process may be the one that is lost
@@ -98,9 +98,8 @@ def user_errors() -> Iterator[None]:
         if error.errno not in _OF_THE_PLACE:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        remedy = "make room there" if error.errno in _NO_ROOM else "choose another place"
-        line = f"{where}{error.strerror}; nothing half written is left; {remedy}"
-        print(f"error: {line}", file=sys.stderr, flush=True)
+        remedy = "make room there" if error.errno in _NO_ROOM else "name another file or folder"
+        print(f"error: {where}{error.strerror}; {remedy}", file=sys.stderr, flush=True)
         sys.exit(USER_ERROR)
 
 

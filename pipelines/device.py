@@ -7,18 +7,24 @@ import sys
 from pathlib import Path
 
 import torch
+from accelerate.utils import parse_flag_from_env
 
 OF_GPU = 0.9  # of its memory: the rest is the driver's, and lost between tensors
 
 
+def has_gpu() -> bool:
+    """One that is wanted: ACCELERATE_USE_CPU leaves it alone."""
+    return torch.cuda.is_available() and not parse_flag_from_env("ACCELERATE_USE_CPU")
+
+
 def evaluation_device() -> torch.device:
     """Where images are generated and measured: of several GPUs that of this process."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device("cuda" if has_gpu() else "cpu")
 
 
 def device_model() -> str:
     """Of the GPU, else of the CPU."""
-    if torch.cuda.is_available():
+    if has_gpu():
         return torch.cuda.get_device_name()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -29,19 +35,19 @@ def device_model() -> str:
 
 def device_name() -> str:
     """The model, with the threads where it is a CPU: equal names, about equal speed."""
-    return device_model() + ("" if torch.cuda.is_available() else f", {torch.get_num_threads()} threads")
+    return device_model() + ("" if has_gpu() else f", {torch.get_num_threads()} threads")
 
 
 def device_memory() -> int:
     """Bytes that a process can have there, if it is the only one."""
-    if torch.cuda.is_available():
+    if has_gpu():
         return int(torch.cuda.get_device_properties(0).total_memory * OF_GPU)
     return _linux("meminfo", "MemAvailable") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def peak_memory() -> int:
     """The most bytes so far: of tensors on the GPU where one is used, else of the process."""
-    if torch.cuda.is_available():
+    if has_gpu():
         return torch.cuda.max_memory_allocated()
     return _linux("self/status", "VmHWM") or _largest()
 

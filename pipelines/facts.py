@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 import progan
+from pipelines.console import launcher_number
 from pipelines.device import device_model
 from pipelines.overview import parameter_counts, phase_rows
 from progan.data.manifest import Manifest
@@ -57,5 +58,5 @@ def environment() -> dict[str, Any]:
         "device": device_model(),
         "cpu_count": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "processes": launcher_number("WORLD_SIZE", 1),
     }

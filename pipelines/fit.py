@@ -12,7 +12,9 @@ def check_fit(schedule: Schedule, data: DataSpec, system: System, optim: OptimCo
     resolutions = {stage.resolution for stage in schedule.stages}
     for resolution in optim.max_images_per_process.keys() - resolutions:
         known = ", ".join(map(str, sorted(resolutions)))
-        raise ConfigError(f"optim.max_images_per_process.{resolution}: not a resolution of the schedule ({known})")
+        raise ConfigError(
+            f"optim.max_images_per_process.{resolution}: not a resolution of the schedule ({known}); leave it out"
+        )
     for stage in schedule.stages:
         if stage.resolution not in data.resolutions:
             largest = max(data.resolutions)
@@ -25,7 +27,7 @@ def check_fit(schedule: Schedule, data: DataSpec, system: System, optim: OptimCo
             groups = f" x groups of {system.group} in the minibatch statistic" if system.group > 1 else ""
             raise ConfigError(
                 f"schedule.batch: {stage.batch} is not a multiple of {unit} ({world.size} processes{groups}) at "
-                f"{stage.resolution} px"
+                f"{stage.resolution} px; make it {-(-stage.batch // unit) * unit}, or launch another number"
             )
         share = stage.batch // world.size
         if optim.part_size(stage.resolution, share, system.group) < share and system.indivisible:

@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
-from pipelines.console import TRAINING_ERROR, launched
+from pipelines.console import TRAINING_ERROR, launcher_number
+from pipelines.device import has_gpu
 from progan.distributed.watch import Watch
 from progan.distributed.world import World
 from progan.engine.play import Precision
@@ -36,11 +37,15 @@ def make_accelerator(directory: RunDirectory | None, expected: int | None = None
     have; None: as many as were launched. LostRank if some stay away.
     """
     for name in SET_BY_LAUNCHERS:
-        launched(name, 0)
-    processes = launched("WORLD_SIZE", 1)
+        launcher_number(name, 0)
+        if not os.environ.get(name):
+            os.environ.pop(name, None)  # libraries read an empty one as a number
+    processes = launcher_number("WORLD_SIZE", 1)
+    if has_gpu():
+        require_a_gpu_each(local_processes(), torch.cuda.device_count())
     try:
         accelerator = Accelerator(
-            cpu=not torch.cuda.is_available(),
+            cpu=not has_gpu(),
             mixed_precision="no",  # autocast is entered around each play; see progan.engine.play
             log_with=None if directory is None else "tensorboard",
             project_dir=None if directory is None else str(directory.root),
@@ -63,7 +68,7 @@ def make_accelerator(directory: RunDirectory | None, expected: int | None = None
             "MASTER_ADDR: set, but without WORLD_SIZE this is one process alone, as accelerate launch --cpu starts it "
             "whatever --num_processes says; use ACCELERATE_USE_CPU=true accelerate launch --multi_gpu, or unset it"
         )
-    if processes == 1 and launched("SLURM_STEP_NUM_TASKS", 1) > 1:
+    if processes == 1 and launcher_number("SLURM_STEP_NUM_TASKS", 1) > 1:
         raise ConfigError(
             "SLURM_STEP_NUM_TASKS: srun started several tasks but each would train alone; "
             "start them through accelerate launch or torchrun, as slurm/train.sbatch does"
@@ -74,11 +79,25 @@ def make_accelerator(directory: RunDirectory | None, expected: int | None = None
     return accelerator
 
 
+def local_processes() -> int:
+    """Of this machine; a launcher that does not say it is taken to have one here."""
+    return launcher_number("LOCAL_WORLD_SIZE", launcher_number("SLURM_NTASKS_PER_NODE", 1))
+
+
+def require_a_gpu_each(processes: int, gpus: int) -> None:
+    """ConfigError where several processes would share a GPU. Where each is shown one alone, it is its own."""
+    if gpus < processes and (gpus > 1 or "CUDA_VISIBLE_DEVICES" not in os.environ):
+        raise ConfigError(f"LOCAL_WORLD_SIZE: {processes} processes on a machine with {gpus} GPUs; launch one for each")
+
+
 def check_precision(precision: Precision) -> None:
     """ConfigError for one that this machine or the launcher would silently replace by another."""
     wanted = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
-    if precision in ("fp16", "tf32") and not torch.cuda.is_available():
+    if precision in ("fp16", "tf32") and not has_gpu():
         raise ConfigError(f"optim.precision: {precision} needs a GPU; use bf16 or fp32 on a CPU")
+    if precision in ("bf16", "tf32") and has_gpu() and torch.cuda.get_device_capability() < (8, 0):
+        rule = f"{torch.cuda.get_device_name()} has no instructions for it; use fp16 or fp32"
+        raise ConfigError(f"optim.precision: {precision}, but {rule}")
     if wanted not in ("no", precision):
         raise ConfigError(f"optim.precision: {precision}, but the launcher says {wanted}; leave its option out")
 
@@ -94,7 +113,7 @@ def slow_precision(precision: Precision, seconds: Callable[[torch.dtype], float]
 
     seconds: of the same work in a dtype.
     """
-    if precision != "bf16" or torch.cuda.is_available() or seconds(torch.bfloat16) < seconds(torch.float32):
+    if precision != "bf16" or has_gpu() or seconds(torch.bfloat16) < seconds(torch.float32):
         return None
     return "note: optim.precision=bf16 is slower than fp32 on this CPU, which has no instructions for it"
 
@@ -111,9 +130,10 @@ def keep_compiled(folder: Path) -> None:
 
 
 def make_world(accelerator: Accelerator) -> World:
-    """The rank facts; a launcher that does not say how many processes share this node is taken to have one."""
-    local = launched("LOCAL_WORLD_SIZE", launched("SLURM_NTASKS_PER_NODE", 1))
-    return World(accelerator.process_index, accelerator.num_processes, min(local, accelerator.num_processes))
+    """The rank facts."""
+    return World(
+        accelerator.process_index, accelerator.num_processes, min(local_processes(), accelerator.num_processes)
+    )
 
 
 @contextmanager

@@ -44,20 +44,23 @@ def print_settings(path: Path, overrides: Sequence[str], wanted: str | None) -> 
     print(yaml.safe_dump(tree, sort_keys=False).strip() if isinstance(tree, dict | list) else tree)
 
 
-def overview(path: Path, overrides: Sequence[str]) -> None:
-    """Print what the training of a config would do."""
+def overview(path: Path, overrides: Sequence[str], processes: int) -> None:
+    """Print what the training of a config by so many processes would do."""
     config = load(Config, path, overrides)
     schedule, data = make_schedule(config), planned_data(config)
     system = None if data is None else untrained_system(config, data)
     if data is not None and system is not None:
-        check_fit(schedule, config.data.shown(data), system, config.optim, World())
+        check_fit(schedule, data, system, config.optim, World(size=processes))
     _print_overview(config, schedule, system)
 
 
 def planned_data(config: Config) -> DataSpec | None:
-    """Of a set that is not prepared yet as of one without labels; None where the networks depend on its labels."""
+    """As they are shown; of a set that is not prepared yet as of one without labels.
+
+    None where the networks depend on its labels.
+    """
     if config.data.is_remote or Path(config.data.path).exists():
-        return open_set(config.data).spec
+        return config.data.shown(open_set(config.data).spec)
     guess = DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
     try:
         untrained_system(config, guess)

@@ -126,7 +126,8 @@ def _print_table(subject: Subject, plans: Sequence[ResolutionPlan]) -> None:
     if any(one.guessed for one in plans):
         say("~: scaled by FLOPs from the nearest resolution with figures")
     if several:
-        say("without the time in which processes exchange gradients")
+        most = max(subject.tally(stage).gradient_bytes for stage in subject.schedule.stages)
+        say(f"without the time in which processes exchange gradients: up to {_bytes(most)} a round")
 
 
 def _print_disk(config: Config, written: Sizes) -> None:

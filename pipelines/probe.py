@@ -18,7 +18,6 @@ import progan
 from pipelines.console import measuring_progress, say
 from pipelines.device import evaluation_device
 from pipelines.measuring import EVALUATION_SEED
-from pipelines.sides import is_run
 from pipelines.snapshots import open_snapshot
 from progan.data.labelled import LabelledImages
 from progan.data.loader import DataConfig, open_set
@@ -36,7 +35,7 @@ from progan.metrics.weights import sha256_of
 from progan.random import key
 from progan.report.probes import accuracy_table, caption, class_table
 from progan.report.records import Probes
-from progan.rundir import RunDirectory
+from progan.rundir import run_of
 from progan.systems import build
 from progan.systems.system import set_phase
 from progan.types import ConfigError, DataError
@@ -72,8 +71,9 @@ def probe(source: Path, train: str, test: str, request: Request, out: Path | Non
     """Print what every classifier reaches, and write it to `out`, or into the run that `source` is."""
     require_scikit_learn()
     snapshot = open_snapshot(source)
-    if out is None and is_run(source):
-        out = RunDirectory(source).probe(snapshot.images_seen)
+    run = run_of(snapshot.path)
+    if out is None and run is not None:
+        out = run.probe(snapshot.images_seen)
     if out is not None:
         require_writable(out)
     with ExitStack() as open_:
@@ -102,8 +102,9 @@ def _scores_before(out: Path | None, facts: dict[str, Any]) -> list[dict[str, An
         return []
     before, now = read_json(out), json.loads(json.dumps(facts))
     for name in now:
-        if name != "versions" and before.get(name) != now[name]:
-            rule = f"holds probes with {name} {before.get(name)}, not {now[name]}"
+        if before.get(name) != now[name]:
+            values = "" if isinstance(now[name], dict) else f": {before.get(name)}, not {now[name]}"
+            rule = f"holds probes with other {name}{values}"
             raise DataError(f"{out}: {rule}; give another --out, or take it away")
     validated(out, Probes, before)
     scores: list[dict[str, Any]] = before["scores"]

@@ -102,6 +102,9 @@ def _kept_status(directory: RunDirectory, plan: Plan, world: World, training: Ca
     except Exception as error:
         write("failed", problem=str(error) if isinstance(error, ProganError) else repr(error))
         raise
+    except BaseException:  # stopped at once, without a checkpoint
+        write("stopped", signal.SIGINT.name)
+        raise
     write("stopped" if number else "finished", signal.Signals(number).name if number else "")
     return number
 
@@ -209,11 +212,12 @@ def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: Wor
 def _note(received: list[int], *signals: signal.Signals) -> None:
     """From now on these are appended to `received` instead of ending the process. A second SIGINT ends it if alone."""
     launched = "WORLD_SIZE" in os.environ  # launchers pass on what the terminal has sent to all already
+    before = {number: signal.getsignal(number) for number in signals}
 
     def note(number: int, _: FrameType | None) -> None:
         received.append(number)
         if number == signal.SIGINT and not launched:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(number, before[signal.SIGINT])
 
     for number in signals:
         signal.signal(number, note)

@@ -16,9 +16,6 @@ from progan.types import DataError
 
 T = TypeVar("T")
 
-_UMASK = os.umask(0o077)  # it can be read by setting it alone
-os.umask(_UMASK)
-
 
 def require_writable(path: Path) -> None:
     """Before long work: DataError where its result could not be written to `path`; makes the folder."""
@@ -41,13 +38,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        temporary.touch()
+        usual = temporary.stat().st_mode
         yield temporary
-        os.chmod(temporary, 0o666 & ~_UMASK)  # some libraries make files that nobody else may read
+        temporary.chmod(usual)  # some libraries make files that nobody else may read
         _sync(temporary)
         os.replace(temporary, path)
         _sync(path.parent)
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if error.errno is not None:  # else it has a text of its own
+            error.filename = error.filename or str(path)
         raise
     finally:
         temporary.unlink(missing_ok=True)

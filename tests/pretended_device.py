@@ -20,15 +20,14 @@ ROOT = Path(__file__).parents[1]
 # Their results are read from the device, or their shapes depend on what it has computed.
 READING = {"_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_dim", "equal", "is_nonzero"}
 COPYING = {"_to_copy", "copy_"}
-CAST = {  # by autocast, of what networks here are made of
-    "conv2d": torch.ops.aten.conv2d.default,
-    "conv_transpose2d.input": torch.ops.aten.conv_transpose2d.input,
-    "linear": torch.ops.aten.linear.default,
-    "matmul": torch.ops.aten.matmul.default,
-    "mm": torch.ops.aten.mm.default,
-    "addmm": torch.ops.aten.addmm.default,
-    "bmm": torch.ops.aten.bmm.default,
-}
+# What autocast does on CUDA (ATen/autocast_mode.h): some operations in its precision, others in float32.
+LOWER = "conv2d conv_transpose2d.input linear matmul mm addmm bmm baddbmm einsum prelu"
+FLOAT32 = (
+    "acos asin exp expm1 log log10 log2 log1p reciprocal rsqrt pow.Tensor_Scalar pow.Tensor_Tensor pow.Scalar softplus "
+    "layer_norm native_layer_norm group_norm cosine_similarity nll_loss nll_loss2d kl_div l1_loss smooth_l1_loss "
+    "mse_loss binary_cross_entropy_with_logits dist cdist logsumexp upsample_nearest2d upsample_bilinear2d prod "
+    "prod.dim_int softmax.int log_softmax.int cumsum linalg_vector_norm sum sum.dim_IntList norm.Scalar"
+)
 _registered: list[torch.library.Library] = []  # they hold as long as these exist
 
 
@@ -164,20 +163,24 @@ def _register() -> None:
     backend_registration._setup_privateuseone_for_python_backend(NAME, _Backend(), _Hook())
     rest, aten = torch.library.Library("_", "IMPL"), torch.library.Library("aten", "IMPL")
     rest.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")  # type: ignore[no-untyped-call]
-    for name, operation in CAST.items():
-        aten.impl(name, _casting(operation), "AutocastPrivateUse1")
+    for names, dtype in ((LOWER, None), (FLOAT32, torch.float32)):
+        for name in names.split():
+            packet, _, overload = name.partition(".")
+            operation = getattr(getattr(torch.ops.aten, packet), overload or "default")
+            aten.impl(name, _casting(operation, dtype), "AutocastPrivateUse1")
     _registered.extend((rest, aten))
 
 
-def _casting(operation: Callable[..., Any]) -> Callable[..., Any]:
+def _casting(operation: Callable[..., Any], dtype: torch.dtype | None) -> Callable[..., Any]:
+    """`operation` in `dtype`; None: in autocast's."""
     autocast = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastPrivateUse1)
 
     def cast(leaf: Any) -> Any:
-        floating = isinstance(leaf, Tensor) and leaf.is_floating_point()
-        return leaf.to(torch.get_autocast_dtype(NAME)) if floating else leaf
+        floating = isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.dtype != torch.float64
+        return leaf.to(dtype or torch.get_autocast_dtype(NAME)) if floating else leaf
 
     def run(*args: Any, **kwargs: Any) -> Any:
         with torch._C._ExcludeDispatchKeyGuard(autocast):
-            return operation(*map(cast, args), **kwargs)
+            return operation(*tree_map(cast, args), **tree_map(cast, kwargs))
 
     return run

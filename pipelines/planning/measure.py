@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+import torch
+
 from pipelines.device import device_memory, device_name, evaluation_device
 from pipelines.measuring import EVALUATION_SEED, load_network
 from pipelines.planning.figures import Figure, stamp
@@ -33,7 +35,11 @@ def measure_rounds(subject: Subject, budget: float, patience: float, tell: Tell)
             tell(f"{stage.resolution} px: a round takes too long to be measured; see --patience")
             return
         tell(f"{stage.resolution} px{', fading' if stage.fading else ''}: playing rounds")
-        seconds = _round_seconds(subject, stage, budget)
+        try:
+            seconds = _round_seconds(subject, stage, budget)
+        except torch.OutOfMemoryError:
+            tell(f"{stage.resolution} px: a round does not fit this device's memory")
+            return
         before = seconds, counted.flops
         yield Figure(
             what="round",

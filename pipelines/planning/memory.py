@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import pipelines.train  # noqa: F401 - so that this process holds what a training one does before any network
-from pipelines.device import device_memory, main_memory
+from pipelines.device import device_memory, has_gpu, main_memory
 from progan.engine.tally import Tally
 
 # The C library keeps freed blocks of up to 32 MiB. On Linux a process held by so much more than its tensors at their
@@ -33,7 +33,7 @@ class Memory:
 def memory_at_hand() -> Memory:
     """Of the GPU that training would use, else main memory."""
     room = device_memory()
-    if torch.cuda.is_available():
+    if has_gpu():
         return Memory(room)
     _load_libraries()
     base = main_memory()

@@ -28,6 +28,8 @@ def on_every_rank(call: Callable[[], Result], world: World, flag: bool = False) 
         result = call()
     except ProganError as error:
         problem = error
+    except OSError as error:  # of a disk that is full, for instance, where one rank writes for all
+        problem = DataError(f"{error.filename or 'a file'}: {error.strerror or error}")
     world.pulse.arrivals += 1
     votes = torch.tensor([problem is not None, flag], dtype=torch.uint8)
     with together():

@@ -97,15 +97,15 @@ class Player:
 
 
 @contextmanager
-def playing(player: nn.Module, against: nn.Module) -> Iterator[None]:
-    """`player` learns, `against` is frozen; what was learnable before is so again afterwards."""
-    frozen = [parameter for parameter in against.parameters() if parameter.requires_grad]
+def frozen(opponent: nn.Module) -> Iterator[None]:
+    """It does not learn meanwhile; what was learnable before is so again afterwards."""
+    learnable = [parameter for parameter in opponent.parameters() if parameter.requires_grad]
     try:
-        for parameter in frozen:
+        for parameter in learnable:
             parameter.requires_grad_(False)
         yield
     finally:
-        for parameter in frozen:
+        for parameter in learnable:
             parameter.requires_grad_(True)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +12,7 @@ from progan.distributed.averaging import average, differing_rank
 from progan.distributed.world import World
 from progan.engine.average import averaged_copy, decay, update_average
 from progan.engine.compiling import compile_network
-from progan.engine.play import OptimConfig, Player, playing, update
+from progan.engine.play import OptimConfig, Player, frozen, update
 from progan.engine.rounds import Moment, RealImages, Reals, Rules, calibrate, games, read_reals
 from progan.nn.float32 import set_float32
 from progan.random import key
@@ -98,7 +99,8 @@ def train(
         moment = Moment(schedule(training.images_seen), training.images_seen)
         phase = moment.phase
         reals_read, stopping = read_reals(training.system, moment, reals, rules, stop())
-        ledger.rounds.append(play_round(training, moment, reals_read, rules))
+        with _memory_told(moment, rules):
+            ledger.rounds.append(play_round(training, moment, reals_read, rules))
         ledger.images_seen.append(training.images_seen)
         training.images_seen += phase.batch
         _compare_ranks(training, moment, rules)
@@ -113,6 +115,20 @@ def train(
                 return
             ledger, began, resumed = _Ledger(), training.images_seen, time.monotonic()
             maintenance = resumed - paused
+
+
+@contextmanager
+def _memory_told(moment: Moment, rules: Rules) -> Iterator[None]:
+    """TrainingError where a round does not fit a GPU."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        resolution, share = moment.phase.resolution, rules.world.share(moment.phase.batch)
+        images = share.stop - share.start
+        raise TrainingError(
+            f"{images} images of {resolution} px do not fit the memory of {rules.device} together; play them in parts: "
+            f"optim.max_images_per_process.{resolution}={max(1, images // 2)}, or less"
+        ) from None
 
 
 def _tick_is_over(training: Training, schedule: Schedule, phase: Phase, rules: Rules) -> bool:
@@ -163,7 +179,7 @@ def _play(training: Training, play: Play, moment: Moment, reals: Reals, rules: R
     opponent = system.discriminator if play.player == "generator" else system.generator
     # For layers that draw (dropout, noise): from the clock, so that a resumed run draws the same.
     torch.manual_seed(key(rules.seed, f"layers-{play.number}-{rules.world.rank}", moment.images_seen))
-    with playing(player.network, against=opponent):
+    with frozen(opponent):
         return update(player, games(system, play, moment, reals, rules), rules.world, rules.device)
 
 

@@ -11,7 +11,7 @@ from progan.engine.rounds import Moment, Rules, calibrate, read_reals
 from progan.engine.train import Training, play_round, start
 from progan.schedule import Phase
 from progan.systems.system import System
-from progan.types import Batch, DataSpec
+from progan.types import UNLABELLED, Batch, DataSpec
 
 
 class RandomImages:
@@ -19,17 +19,20 @@ class RandomImages:
 
     def __init__(self, data: DataSpec) -> None:
         self._data = data
+        self._images = torch.empty(0, dtype=torch.uint8)
 
     def batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
-        images = torch.randint(0, 256, (count, 3, resolution, resolution), dtype=torch.uint8)
-        return Batch(images[part], self._labels(count)[part])
+        shape = (count, 3, resolution, resolution)
+        if self._images.shape != shape:  # drawn once, for what is timed is not their drawing
+            self._images = torch.randint(0, 256, shape, dtype=torch.uint8)
+        return Batch(self._images[part], self._labels(count)[part])
 
     def labelled_batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
         return self.batch(resolution, position, count, part)
 
     def _labels(self, count: int) -> Tensor:
         if not self._data.num_classes:
-            return torch.full((count,), -1)
+            return torch.full((count,), UNLABELLED)
         return torch.zeros((count, self._data.num_classes) if self._data.multilabel else (count,), dtype=torch.int64)
 
 

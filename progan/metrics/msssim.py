@@ -50,7 +50,7 @@ def _halved(images: Tensor) -> Tensor:
 
 def _ssim(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """(SSIM, its contrast and structure factor), each averaged over pixels and channels: N. x, y about mid grey."""
-    window = _window(min(_WINDOW, *x.shape[2:])).to(x.device)
+    window = _window(min(_WINDOW, *x.shape[2:]), x.device)
     mean_x, mean_y, xx, yy, xy = _smooth(torch.stack((x, y, x * x, y * y, x * y)), window)
     variances = xx - mean_x**2 + yy - mean_y**2
     contrast = (2 * (xy - mean_x * mean_y) + _C2) / (variances + _C2)
@@ -59,9 +59,9 @@ def _ssim(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return (luminance * contrast).mean(dim=(1, 2, 3)), contrast.mean(dim=(1, 2, 3))
 
 
-def _window(size: int) -> Tensor:
+def _window(size: int, device: torch.device) -> Tensor:
     """One axis of the Gaussian window, of sum 1."""
-    place = torch.arange(size) - (size - 1) / 2
+    place = torch.arange(size, device=device) - (size - 1) / 2
     weights = torch.exp(-((place / (_SIGMA * size / _WINDOW)) ** 2) / 2)
     return weights / weights.sum()
 

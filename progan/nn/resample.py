@@ -18,7 +18,8 @@ FUSED_FROM = 16
 
 def upsample(x: Tensor) -> Tensor:
     """NCHW -> NC(2H)(2W), nearest neighbour."""
-    return F.interpolate(x, scale_factor=2, mode="nearest")
+    # On a GPU autocast makes it float32, though it only repeats numbers.
+    return F.interpolate(x, scale_factor=2, mode="nearest").to(x.dtype)
 
 
 def downsample(x: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """Reading a run directory into typed records; a file that does not hold what it should is named in one line."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -8,9 +7,8 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from progan.files import read_json, validated
-from progan.rundir import RunDirectory, Status, seen_by
+from progan.rundir import RunDirectory, Status, resolution_of, seen_by
 
-SAMPLE_NAME = re.compile(r"(\d{9})-(\d{4,})px")
 SPACES = ("pixels", "features")  # in which nearest neighbours are sought
 
 
@@ -220,9 +218,8 @@ def _latest(measurements: list[Measurement]) -> list[Measurement]:
 
 
 def _named(paths: list[Path]) -> list[Sample]:
-    """Those whose names tell the images seen and the resolution."""
-    named = [(path, SAMPLE_NAME.fullmatch(path.stem)) for path in paths]
-    return [Sample(path, int(match[1]), int(match[2])) for path, match in named if match]
+    """By their names, which tell the images seen and the resolution."""
+    return [Sample(path, seen_by(path), resolution_of(path)) for path in paths]
 
 
 def _neighbours(run: RunDirectory, ticks: list[Tick]) -> Neighbours | None:

@@ -12,7 +12,8 @@ from progan.distributed.world import World
 from progan.engine.average import decay
 from progan.engine.checkpoint import _make_room_for_moments, load_checkpoint, save_checkpoint
 from progan.engine.compiling import compile_network
-from progan.engine.play import SMALLEST_SCALE, OptimConfig, Player, playing, precision
+from progan.engine.optimizers import Sgd
+from progan.engine.play import SMALLEST_SCALE, OptimConfig, Player, frozen, precision
 from progan.engine.rounds import RealImages
 from progan.engine.train import Training, train
 from progan.losses.objective import Objective
@@ -172,10 +173,34 @@ def test_a_term_that_is_not_finite_stops_the_run_naming_term_and_images(
         list(train(training, chosen.schedule, poison, chosen.rules))
 
 
-def test_playing_freezes_the_opponent_and_restores_it() -> None:
-    player, opponent = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+def test_a_round_that_does_not_fit_a_gpu_is_told_with_the_setting_that_makes_it_fit(
+    setup: Callable[..., Any], reals: RealImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    chosen = setup(tick=64)
+    monkeypatch.setattr("progan.engine.train.play_round", full)
+    with pytest.raises(TrainingError, match=r"do not fit the memory of cpu .*optim\.max_images_per_process\.4="):
+        list(train(chosen.fresh(), chosen.schedule, reals, chosen.rules))
+
+
+def test_momentum_takes_layers_that_fade_in() -> None:
+    """Whose weights have no momentum yet, where the others have."""
+    network = torch.nn.ModuleList([torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)])
+    player = Player("generator", network, Objective([]), OptimConfig(generator=Sgd(momentum=0.9)))
+    for grown in (network[:1], network):
+        for parameter in grown.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        before = [parameter.clone() for parameter in grown.parameters()]
+        player.optimizer.step()
+        assert all(not torch.equal(old, new) for old, new in zip(before, grown.parameters(), strict=True))
+
+
+def test_an_opponent_is_frozen_and_restored() -> None:
+    opponent = torch.nn.Linear(2, 2)
     opponent.bias.requires_grad_(False)
-    with contextlib.suppress(RuntimeError), playing(player, against=opponent):
+    with contextlib.suppress(RuntimeError), frozen(opponent):
         assert not opponent.weight.requires_grad
         raise RuntimeError
     assert opponent.weight.requires_grad

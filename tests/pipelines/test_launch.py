@@ -5,7 +5,8 @@ import torch
 from progan_command import refused
 
 from pipelines.console import is_main_process
-from pipelines.launch import product_seconds, slow_precision
+from pipelines.launch import product_seconds, require_a_gpu_each, slow_precision
+from progan.types import ConfigError
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU has instructions for it")
@@ -17,6 +18,16 @@ def test_a_precision_that_is_slower_than_fp32_is_told(precision: str, bf16: floa
     seconds = {torch.bfloat16: bf16, torch.float32: fp32}
     note = slow_precision(precision, lambda dtype: seconds[dtype])  # type: ignore[arg-type]
     assert (note is not None) is told
+
+
+def test_processes_do_not_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    require_a_gpu_each(4, 4)
+    for gpus in (1, 2):
+        with pytest.raises(ConfigError, match=f"4 processes on a machine with {gpus} GPUs; launch one for each"):
+            require_a_gpu_each(4, gpus)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")  # of each its own
+    require_a_gpu_each(4, 1)
 
 
 def test_products_take_time_in_both() -> None:

@@ -126,7 +126,7 @@ def test_another_call_adds_its_rows_and_replaces_its_own(folder: Path, tmp_path:
     assert len(both) == 2 * 3
     assert all(one in both for one in first)
     line = refused(*_probe(folder, "--labels", "12", "--seeds", 2, "--features", "pixels", "--out", out))
-    assert f"{out}: holds probes with seeds [1], not [1, 2]; give another --out" in line
+    assert f"{out}: holds probes with other seeds: [1], not [1, 2]; give another --out" in line
     assert json.loads(out.read_text())["scores"] == both
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from progan.distributed.world import World
 from progan.engine.optimizers import Adam, Sgd, make_optimizer
-from progan.engine.play import OptimConfig, Player, playing, update
+from progan.engine.play import OptimConfig, Player, frozen, update
 from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator, MinimaxGenerator
 from progan.losses.objective import Objective, Round, Term, Weighted
 from progan.types import Batch, Verdict
@@ -178,7 +178,7 @@ def test_players_of_xy_who_take_turns_as_the_engine_has_them_stay_on_an_ellipse(
     kept, reached = [], []
     for _ in range(150):
         for player in players:
-            with playing(player.network, against=x if player.network is y else y):
+            with frozen(x if player.network is y else y):
                 update(player, [lambda scale: _judged(torch.zeros(()))], World(), CPU)
         a, b = x.value.item(), y.value.item()
         kept.append(a**2 + b**2 + lr * a * b)

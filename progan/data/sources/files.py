@@ -49,7 +49,8 @@ def plain(spec: str, path: Path) -> Source:
 def listed(path: Path) -> Listing:
     """DataError for a path that is neither a folder nor a zip."""
     if path.is_dir():
-        sized = sorted((name, _size(os.path.join(path, name))) for name in below(path) if is_image(name))
+        found = ((name, _size(os.path.join(path, name))) for name in below(path) if is_image(name))
+        sized = sorted((name, size) for name, size in found if size is not None)
         entries = [Entry(name) for name, _ in sized]
         return Listing(entries, partial(_read, path), digest(f"{name} {size}" for name, size in sized))
     if zipfile.is_zipfile(path):
@@ -73,8 +74,7 @@ def below(root: Path) -> Iterator[str]:
         seen.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         prefix = Path(folder).relative_to(root).as_posix()
-        shown = (name for name in names if not is_hidden(name) and not _is_special(os.path.join(folder, name)))
-        yield from (name if prefix == "." else f"{prefix}/{name}" for name in shown)
+        yield from (name if prefix == "." else f"{prefix}/{name}" for name in names if not is_hidden(name))
 
 
 def is_image(name: str) -> bool:
@@ -86,24 +86,20 @@ def is_hidden(part: str) -> bool:
     return (part.startswith(".") and part != ".") or part == "__MACOSX"
 
 
-def _is_special(path: str) -> bool:
-    """A pipe, a socket or a device, which reading may wait for without end. A link that leads nowhere is not."""
-    try:
-        return not stat.S_ISREG(os.stat(path).st_mode)
-    except OSError:
-        return False
-
-
 def _refuse(error: OSError) -> None:
     raise DataError(f"{error.filename}: cannot be read ({error.strerror}); what lies in it would be missing")
 
 
-def _size(path: str) -> int:
-    """In bytes; -1 for a link that leads nowhere, which is one bad picture."""
+def _size(path: str) -> int | None:
+    """In bytes; -1 for a link that leads nowhere, which is one bad picture.
+
+    None for a pipe, a socket or a device, which reading could wait for without end.
+    """
     try:
-        return os.stat(path).st_size
+        status = os.stat(path)
     except OSError:
         return -1
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _read(root: Path, entry: Entry) -> bytes:

@@ -15,6 +15,7 @@ from progan.engine.checkpoint import load_checkpoint, save_checkpoint
 from progan.engine.rounds import Rules
 from progan.engine.train import Tick, Training, is_finite, start, train
 from progan.engine.trial import RandomImages
+from progan.random import generator
 from progan.schedule import ConstantConfig, Schedule, constant
 from progan.settings import Config, make_schedule, untrained_system
 from progan.systems.system import place
@@ -51,8 +52,9 @@ class Images:
         self._random = RandomImages(data)
 
     def batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
-        torch.manual_seed(position)
-        return self._random.batch(resolution, position, count, part)
+        draw, shape = generator(0, "images", position), (count, 3, resolution, resolution)
+        images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=draw)
+        return Batch(images[part], self._random.batch(resolution, position, count, part).labels)
 
     labelled_batch = batch
 
@@ -148,7 +150,9 @@ def test_half_precision_waits_no_more_than_once_a_tick_and_scale(
     config = validate(Config, tree)
     training = _fresh(config, data, pretended.device)
     pretended.waits.clear()
-    ticks = _ticks(training, (config, data, schedule), pretended.device, until=256)
+    fading = schedule.stages[1].start + 128
+    ticks = _ticks(training, (config, data, schedule), pretended.device, until=fading)
+    assert ticks[-1].phase.fade < 1
     scales = {"progan/engine/play.py: require_loss_scale": 2 * len(ticks)} if precision == "fp16" else {}
     assert pretended.waits == {"progan/engine/train.py: close": len(ticks)} | scales
     assert is_finite(training)

@@ -18,7 +18,10 @@ FAMILIES = ("swd", "msssim", "energy", "parzen")
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_metric_is_that_of_the_cpu(family: str, pretended: PretendedDevice) -> None:
-    assert _measured(family, pretended.device) == _measured(family, torch.device("cpu"))
+    expected = _measured(family, torch.device("cpu"))
+    assert not pretended.waits
+    assert _measured(family, pretended.device) == expected
+    assert pretended.waits  # its images were sent there
 
 
 def _measured(name: str, device: torch.device) -> dict[str, float]:
