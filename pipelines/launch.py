@@ -42,7 +42,7 @@ def make_accelerator(directory: RunDirectory | None, expected: int | None = None
             os.environ.pop(name, None)  # libraries read an empty one as a number
     processes = launcher_number("WORLD_SIZE", 1)
     if has_gpu():
-        require_a_gpu_each(local_processes(), torch.cuda.device_count())
+        require_a_gpu_each(min(local_processes(), processes), torch.cuda.device_count())
     try:
         accelerator = Accelerator(
             cpu=not has_gpu(),

@@ -31,9 +31,7 @@ class DataConfig(Settings):
 
     path: str  # a prepared set, the --out of `progan prepare`: a folder, or a URL such as s3://bucket/faces
     mirror: bool = True  # show each image mirrored with probability 1/2
-    resident_gb: Annotated[float, Field(ge=0, le=1e9)] = (
-        3.0  # GiB a node: a resolution whose pixels fit is held in memory
-    )
+    resident_gb: Annotated[float, Field(ge=0, le=1e9)] = 3.0  # GiB a node: a resolution that fits is held in memory
     read_ahead: Annotated[int, Field(ge=0, le=64)] = 2  # batches a process reads while its device works
     balanced: bool = False  # show as many images of each class as of any other; those without a label are left out
     labelled_per_class: Annotated[int, Field(ge=1)] | None = None  # show so many labels of each class; null: all
