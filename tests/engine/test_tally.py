@@ -42,6 +42,8 @@ def test_the_products_of_dense_networks_are_those_counted_by_hand() -> None:
     d_play = sum(generator) + 2 * sum(discriminator) + 2 * (sum(discriminator) + discriminator[1])
     g_play = sum(generator) + sum(discriminator) * 2 + sum(generator) + generator[1]
     assert counted.flops == 2 * 32 * (d_play + g_play)
+    biases = 200 + 784 + 200 + 1
+    assert counted.gradient_bytes == 4 * (sum(generator) + sum(discriminator) + biases)
 
 
 def test_a_lazy_penalty_costs_its_share() -> None:

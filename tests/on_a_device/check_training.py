@@ -28,18 +28,14 @@ CPU = torch.device("cpu")
 BATCH, ROUNDS = 8, 3
 # One of each kind of network, and of each kind of term.
 SYSTEMS = [
-    "vanilla/vanilla-mnist",
     "vanilla/mnist-maxout",
     "dcgan/mnist-1",
     "conditional/conditional-mnist",
     "acgan/acgan-mnist-weighted",
     "gan-cls/gan-cls-celeba-28",
-    "improved/feature-matching",
     "improved/historical-averaging",
-    "improved/minibatch-discrimination",
     "improved/virtual-batch-norm",
     "semi-supervised/mnist-100",
-    "semi-supervised/mnist-conv-100",
     "failures/non-convergence",
 ]
 LABELS = tuple("0123456789")
@@ -139,18 +135,19 @@ def test_networks_grow_as_on_the_cpu_and_a_checkpoint_goes_on(pretended: Pretend
     _assert_equal(trainings[0], again)
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
-@pytest.mark.parametrize("loss", ["wgan-gp", "logistic-r1"])
+@pytest.mark.parametrize(("precision", "loss"), [("bf16", "wgan-gp"), ("fp16", "logistic-r1")])
 def test_half_precision_waits_no_more_than_once_a_tick_and_scale(
     precision: str, loss: str, pretended: PretendedDevice
 ) -> None:
-    config, data, schedule = _growing(precision=precision)
+    config, data, _ = _growing(precision=precision)
     tree = config.model_dump(mode="json")
     tree["system"]["loss"] = {"name": loss}
+    tree["schedule"] |= {"stable_kimg": 0.064, "fade_kimg": 0.064}
     config = validate(Config, tree)
+    schedule = make_schedule(config)
     training = _fresh(config, data, pretended.device)
     pretended.waits.clear()
-    fading = schedule.stages[1].start + 128
+    fading = schedule.stages[1].start + 32
     ticks = _ticks(training, (config, data, schedule), pretended.device, until=fading)
     assert ticks[-1].phase.fade < 1
     scales = {"progan/engine/play.py: require_loss_scale": 2 * len(ticks)} if precision == "fp16" else {}
