@@ -16,7 +16,7 @@ from accelerate import Accelerator
 
 from pipelines.cadence import Every
 from pipelines.console import Skips, TrainingProgress, say
-from pipelines.device import device_name
+from pipelines.device import device_model
 from pipelines.facts import write_facts
 from pipelines.fit import check_fit
 from pipelines.journal import Journal
@@ -119,7 +119,7 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
     data = config.data.shown(manifest.spec)
     system = untrained_system(config, data)
     check_fit(schedule, data, system, config.optim, world)
-    say(f"training on {device_name()}" + (f", in {world.size} processes" if world.size > 1 else ""))
+    say(f"training on {device_model()}" + (f", in {world.size} processes" if world.size > 1 else ""))
     if world.is_main and (note := slow_precision(config.optim.precision)):
         say(note)
     if system.indivisible and world.size > 1:

@@ -67,9 +67,11 @@ def test_a_loaded_generator_makes_the_images_of_the_last_grid(run: Path) -> None
 def test_missing_weights_are_told_before_training_and_the_other_metrics_still_run(config: Path, tmp_path: Path) -> None:
     settings = ["evaluation.metrics=[swd1k, fid1k]", "schedule.stable_kimg=0.128", "schedule.fade_kimg=0.128"]
     no_network = {"TORCH_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9", "PROGAN_INCEPTION_WEIGHTS": ""}
-    lines = progan_process("train", config, "--run", tmp_path / "run", *settings, **no_network).stdout.splitlines()
-    assert lines[0].startswith("fid1k: left out")
-    assert "PROGAN_INCEPTION_WEIGHTS" in lines[0]
+    said = progan_process("train", config, "--run", tmp_path / "run", *settings, **no_network).stdout
+    device, left_out = said.splitlines()[:2]
+    assert device.startswith("training on ")
+    assert left_out.startswith("fid1k: left out")
+    assert "PROGAN_INCEPTION_WEIGHTS" in left_out
     records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert {record["metric"] for record in records} == {"swd1k"}
 
