@@ -62,7 +62,7 @@ class PretendedDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         _register()
         self.device = torch.device(NAME, 0)
-        self.waits: Counter[str] = Counter()  # by the line of the project that waited
+        self.waits: Counter[str] = Counter()  # by the function of the project that waited
 
     def __enter__(self) -> "PretendedDevice":
         # Modules that are moved get new parameters: a tensor here cannot take over what another one holds.
@@ -77,7 +77,7 @@ class PretendedDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if _waits(func, args, kwargs or {}):
-            self.waits[_line()] += 1
+            self.waits[_place()] += 1
         return _run(func, args, kwargs or {})
 
 
@@ -109,8 +109,8 @@ def _waits(func: Any, args: Any, kwargs: Any) -> bool:
             return on_device and name in READING
 
 
-def _line() -> str:
-    """The innermost of progan or pipelines."""
+def _place() -> str:
+    """File and name of the innermost function of progan or pipelines."""
     for frame in reversed(traceback.extract_stack()):
         path = Path(frame.filename)
         if path.is_relative_to(ROOT / "progan") or path.is_relative_to(ROOT / "pipelines"):
@@ -125,7 +125,7 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
     if not on_device and target != NAME:
         return func(*args, **kwargs)
     if name not in COPYING and on_device and any(tensor.device.type == "cpu" and tensor.dim() for tensor in tensors):
-        raise RuntimeError(f"{_line()}: {func} of a tensor on the device and one on the CPU")
+        raise RuntimeError(f"{_place()}: {func} of a tensor on the device and one on the CPU")
     if target == NAME:
         kwargs = kwargs | {"device": torch.device("cpu")}
     held_args, held_kwargs = tree_map(_held, (args, kwargs))
