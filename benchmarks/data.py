@@ -34,9 +34,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from progan.data.codec import encode
 from progan.data.images import pyramid
-from progan.data.loader import DataConfig, Loader
+from progan.data.loader import Loader
 from progan.data.manifest import Manifest
 from progan.data.reals import to_reals
+from progan.data.settings import DataConfig
 from progan.data.sources import SourceOptions, open_source
 from progan.data.synthetic import draw_face
 
@@ -273,7 +274,8 @@ _START = """
 import resource, sys, time
 process = time.perf_counter() - time.process_time()
 from pathlib import Path
-from progan.data.loader import DataConfig, Loader
+from progan.data.loader import Loader
+from progan.data.settings import DataConfig
 from progan.data.manifest import Manifest
 opened = time.perf_counter()
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

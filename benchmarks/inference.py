@@ -21,9 +21,9 @@ from pipelines.device import evaluation_device
 from progan.engine.timing import elapsed
 from progan.nn.folding import folded
 from progan.schedule import Phase
-from progan.systems import build
-from progan.systems.progan import ProganConfig
+from progan.systems.settings.progan import ProganConfig
 from progan.systems.system import place, set_phase
+from progan.systems.table import build
 from progan.types import DataSpec
 
 CONTENDERS = ("trained", "folded", "trained-bf16", "folded-bf16", "folded-compiled", "folded-bf16-compiled")

@@ -30,9 +30,9 @@ from progan.metrics.weights import Weights, load_weights
 from progan.random import generator
 from progan.sampling.generate import image_sequence
 from progan.schedule import Phase
-from progan.systems import build
-from progan.systems.progan import ProganConfig
+from progan.systems.settings.progan import ProganConfig
 from progan.systems.system import set_phase
+from progan.systems.table import build
 from progan.types import DataSpec, resolutions_up_to
 
 Images = NDArray[np.float64]  # 3HW

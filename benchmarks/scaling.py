@@ -24,15 +24,15 @@ import torch.distributed as dist
 from progan.distributed import averaging
 from progan.distributed.world import World
 from progan.engine import play, rounds
-from progan.engine.play import OptimConfig
 from progan.engine.rounds import Rules
+from progan.engine.settings import OptimConfig
 from progan.engine.tally import tally
 from progan.engine.train import start, train
 from progan.engine.trial import RandomImages
 from progan.schedule import ConstantConfig, Phase, constant
-from progan.systems import build
-from progan.systems.progan import LogisticR1Loss, ProganConfig
+from progan.systems.settings.progan import LogisticR1Loss, ProganConfig
 from progan.systems.system import System
+from progan.systems.table import build
 from progan.types import DataSpec
 
 NETWORKS = {

@@ -23,14 +23,15 @@ from rich.table import Table
 from torch.nn import functional as F
 
 from pipelines.device import evaluation_device
-from progan.engine.play import HALVES, OptimConfig
+from progan.engine.play import HALVES
+from progan.engine.settings import OptimConfig
 from progan.engine.tally import Tally, tally, tally_rounds
 from progan.engine.timing import elapsed
 from progan.engine.trial import Rounds, Trial
 from progan.schedule import Phase
-from progan.systems import build
-from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
+from progan.systems.settings.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
 from progan.systems.system import System, place
+from progan.systems.table import build
 from progan.types import DataSpec
 
 BATCHES = {4: 16, 8: 16, 16: 16, 32: 8, 64: 8, 128: 4, 256: 2, 512: 2, 1024: 1}

@@ -10,7 +10,7 @@ import typer
 
 import progan
 from pipelines.classifier_command import classifier
-from pipelines.console import user_errors
+from pipelines.console import launcher_number, user_errors
 from pipelines.measuring_commands import Run, best, classify, compare, diagnose, evaluate, neighbours
 from pipelines.picture_commands import export, sample, timelapse, walk
 from pipelines.probe_command import probe
@@ -165,25 +165,23 @@ def train(
         # torchrun takes --run for an abbreviation of an option of its own, wherever it stands.
         typer.Option("--run", "--run-dir", help="Run directory; default: runs/ and the name of CONFIG."),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print settings, phases and sizes; train nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print settings and phases; train nothing.")] = False,
     processes: Annotated[
         int | None, typer.Option(help="Refuse to train unless so many processes were launched.", min=1)
     ] = None,
 ) -> None:
     """Train, or go on training: the same command continues a run that was stopped or killed."""
     with user_errors():
+        from pipelines.overview import check, overview
+
         if dry_run:
-            gc.disable()  # importing torch sets it off many times, and leaves no garbage
-            from pipelines.overview import overview
-
-            gc.enable()
             overview(config, overrides or [], processes or 1)
-        else:
-            from pipelines.train import train as stage
+            return
+        if launcher_number("WORLD_SIZE", 1) < 2:
+            check(config, overrides or [])
+        from pipelines.train import train as stage
 
-            stage(config, run, overrides or [], processes)
+        stage(config, run, overrides or [], processes)
 
 
 @app.command()

@@ -6,8 +6,8 @@ from pathlib import Path
 from pipelines.console import counting, say
 from pipelines.device import evaluation_device
 from progan.data.labelled import LabelledImages
-from progan.data.loader import DataConfig, open_set
 from progan.data.manifest import Manifest
+from progan.data.settings import DataConfig, open_set
 from progan.files import require_writable
 from progan.metrics.classifier_file import ClassifierFacts, names_results, save_classifier
 from progan.metrics.classifier_training import (

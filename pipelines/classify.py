@@ -17,8 +17,8 @@ from pipelines.console import counting, say
 from pipelines.device import evaluation_device
 from pipelines.snapshots import describe, open_snapshot
 from progan.data.labelled import LabelledImages
-from progan.data.loader import DataConfig, open_set
 from progan.data.manifest import Manifest
+from progan.data.settings import DataConfig, open_set
 from progan.engine.snapshot import Snapshot
 from progan.files import require_writable
 from progan.metrics.classification import Classification, ClassScore, answer, score

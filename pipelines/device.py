@@ -13,11 +13,14 @@ OF_GPU = 0.9  # of its memory: the rest is the driver's, and lost between tensor
 
 def has_gpu() -> bool:
     """One that is wanted: ACCELERATE_USE_CPU leaves it alone."""
-    if not torch.cuda.is_available():
-        return False
+    return torch.cuda.is_available() and not wants_cpu()
+
+
+def wants_cpu() -> bool:
+    """Whether a GPU is to be left alone."""
     from accelerate.utils import parse_flag_from_env  # 0.2 s to import, for no command without a GPU
 
-    return not parse_flag_from_env("ACCELERATE_USE_CPU")
+    return bool(parse_flag_from_env("ACCELERATE_USE_CPU"))
 
 
 def evaluation_device() -> torch.device:

@@ -13,8 +13,9 @@ from pipelines.console import measuring_progress, say
 from pipelines.launch import make_accelerator, make_world, watched
 from pipelines.measuring import make_evaluator, measure_snapshot, measure_untrained, record_all
 from pipelines.snapshots import require_the_training_set
-from progan.data.loader import Loader, open_set
+from progan.data.loader import Loader
 from progan.data.manifest import Manifest
+from progan.data.settings import open_set
 from progan.distributed.agreement import from_main_rank, on_every_rank
 from progan.distributed.world import World
 from progan.engine.snapshot import Snapshot, load_snapshot

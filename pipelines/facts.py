@@ -13,7 +13,7 @@ import torch
 import progan
 from pipelines.console import launcher_number
 from pipelines.device import device_model
-from pipelines.overview import parameter_counts, phase_rows
+from pipelines.overview import phase_rows
 from progan.data.manifest import Manifest
 from progan.rundir import RunDirectory
 from progan.schedule import Schedule
@@ -33,7 +33,7 @@ def write_facts(
             "command": shlex.join(["progan", *sys.argv[1:]]),
             "started": started,
             "environment": environment(),
-            "parameters": parameter_counts(system),
+            "parameters": system.parameter_counts,
             "data": {
                 "path": config.data.path,
                 "source": manifest.contents.source,

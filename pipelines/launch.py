@@ -13,10 +13,10 @@ import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
 from pipelines.console import TRAINING_ERROR, launcher_number
-from pipelines.device import has_gpu
+from pipelines.device import has_gpu, wants_cpu
 from progan.distributed.watch import Watch
 from progan.distributed.world import World
-from progan.engine.play import Precision
+from progan.engine.settings import Precision
 from progan.engine.timing import elapsed
 from progan.rundir import RunDirectory
 from progan.types import ConfigError, LostRank
@@ -43,6 +43,8 @@ def make_accelerator(directory: RunDirectory | None, expected: int | None = None
     processes = launcher_number("WORLD_SIZE", 1)
     if has_gpu():
         require_a_gpu_each(min(local_processes(), processes), torch.cuda.device_count())
+    elif not torch.cuda.is_available():
+        require_no_gpu_given()
     try:
         accelerator = Accelerator(
             cpu=not has_gpu(),
@@ -88,6 +90,16 @@ def require_a_gpu_each(processes: int, gpus: int) -> None:
     """ConfigError where several processes would share a GPU. Where each is shown one alone, it is its own."""
     if gpus < processes and (gpus > 1 or "CUDA_VISIBLE_DEVICES" not in os.environ):
         raise ConfigError(f"LOCAL_WORLD_SIZE: {processes} processes on a machine with {gpus} GPUs; launch one for each")
+
+
+def require_no_gpu_given() -> None:
+    """ConfigError where the scheduler gave GPUs that torch does not see: the CPU would work in their place, unasked."""
+    if launcher_number("SLURM_GPUS_ON_NODE", 0) and not wants_cpu():
+        reason = "it is built for CPUs" if torch.version.cuda is None else "the driver may be too old for it"
+        raise ConfigError(
+            f"SLURM_GPUS_ON_NODE: the job has GPUs, but torch {torch.__version__} sees none ({reason}); "
+            "install another torch, or set ACCELERATE_USE_CPU=true"
+        )
 
 
 def check_precision(precision: Precision) -> None:

@@ -15,8 +15,9 @@ from pipelines.device import evaluation_device
 from pipelines.evaluate import Changes
 from pipelines.measuring import EVALUATION_SEED, load_network
 from pipelines.snapshots import open_snapshot, require_the_training_set
-from progan.data.loader import Loader, open_set
+from progan.data.loader import Loader
 from progan.data.manifest import Manifest, key
+from progan.data.settings import open_set
 from progan.engine.snapshot import Snapshot
 from progan.files import write_json
 from progan.metrics.neighbours import Nearest, Neighbours, NumberedDraw, Space, feature_space, find, pixel_space

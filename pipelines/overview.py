@@ -1,4 +1,4 @@
-"""What a training will do, before it does it: settings, phase table, parameter counts."""
+"""What a training will do, before it does it: settings and phases. Without torch, so the answer comes at once."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,25 +7,14 @@ from typing import Any
 import yaml
 from rich.console import Console
 from rich.table import Table
-from torch import nn
 
 from pipelines.console import say
 from pipelines.fit import check_fit
 from progan.config import load
-from progan.data.loader import open_set
-from progan.distributed.world import World
+from progan.data.settings import open_set
 from progan.schedule import Schedule
-from progan.settings import Config, make_schedule, untrained_system
-from progan.systems.system import System
+from progan.settings import Config, make_schedule
 from progan.types import ConfigError, DataSpec, LabelsMissing
-
-
-def parameter_count(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def parameter_counts(system: System) -> dict[str, int]:
-    return {role: parameter_count(network) for role, network in system.networks.items()}
 
 
 def phase_rows(schedule: Schedule) -> list[dict[str, Any]]:
@@ -47,32 +36,36 @@ def print_settings(path: Path, overrides: Sequence[str], wanted: str | None) -> 
 def overview(path: Path, overrides: Sequence[str], processes: int) -> None:
     """Print what the training of a config by so many processes would do."""
     config = load(Config, path, overrides)
-    schedule, data = make_schedule(config), planned_data(config)
-    system = None if data is None else untrained_system(config, data)
-    if data is not None and system is not None:
-        check_fit(schedule, data, system, config.optim, World(size=processes))
-    _print_overview(config, schedule, system)
+    data = planned_data(config)
+    if data is not None:
+        check_fit(config, data, processes)
+    _print_overview(config, make_schedule(config))
+
+
+def check(path: Path, overrides: Sequence[str]) -> None:
+    """Meet the mistakes of whoever starts a training of one process before torch is imported, which takes seconds."""
+    config = load(Config, path, overrides)
+    check_fit(config, config.data.shown(open_set(config.data).spec), 1)
 
 
 def planned_data(config: Config) -> DataSpec | None:
     """As they are shown; of a set that is not prepared yet as of one without labels.
 
-    None where the networks depend on its labels.
+    None where the system depends on its labels.
     """
     if config.data.is_remote or Path(config.data.path).exists():
         return config.data.shown(open_set(config.data).spec)
     guess = DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
     try:
-        untrained_system(config, guess)
+        config.system.check(guess, config.schedule.resolution)
     except LabelsMissing:
-        say(f"{config.data.path} is not prepared yet: the sizes of the networks depend on its labels")
+        say(f"{config.data.path} is not prepared yet: {config.system.name} depends on its labels")
         return None
     say(f"{config.data.path} is not prepared yet: taken as unlabelled")
     return guess
 
 
-def _print_overview(config: Config, schedule: Schedule, system: System | None) -> None:
-    """system: None where it is not known yet."""
+def _print_overview(config: Config, schedule: Schedule) -> None:
     console = Console(width=100)
     console.print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), highlight=False)
     table = Table("from kimg", "to kimg", "resolution", "fade", "batch", "learning rate", title="phases")
@@ -86,6 +79,4 @@ def _print_overview(config: Config, schedule: Schedule, system: System | None) -
             f"{stage.lr:g}",
         )
     console.print(table)
-    for role, count in parameter_counts(system).items() if system else ():
-        console.print(f"{role}: {count:,} parameters", highlight=False)
     console.print("dry run: nothing was trained", highlight=False)

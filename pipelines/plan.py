@@ -19,8 +19,7 @@ from pipelines.planning.measure import measure_metrics, measure_rounds
 from pipelines.planning.memory import Memory, memory_at_hand
 from pipelines.planning.subject import Subject
 from progan.config import load
-from progan.data.loader import open_set
-from progan.distributed.world import World
+from progan.data.settings import open_set
 from progan.settings import Config, make_schedule
 from progan.types import ConfigError
 
@@ -51,6 +50,8 @@ def plan(
             show("counting rounds", done, len(stages))
             plans.append(plan_resolution(subject, of_one, figures, memory))
     _print_table(subject, plans)
+    for role, count in subject.example.parameter_counts.items():
+        say(f"{role}: {count:,} parameters")
     written = sizes(subject)
     _print_disk(subject.config, written)
     for line in _warnings(plans, memory.room, written.total):
@@ -68,9 +69,8 @@ def _subject(config: Config, processes: int) -> Subject:
     data = planned_data(config)
     if data is None:
         raise ConfigError("data.path: the networks depend on its labels; prepare the set first: progan prepare")
-    subject = Subject(config, make_schedule(config), data, processes)
-    check_fit(subject.schedule, data, subject.example, config.optim, World(size=processes))
-    return subject
+    check_fit(config, data, processes)
+    return Subject(config, make_schedule(config), data, processes)
 
 
 def _figures(subject: Subject, seconds: float | None, patience: float, device: str | None) -> list[Figure]:

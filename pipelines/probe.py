@@ -20,8 +20,8 @@ from pipelines.device import evaluation_device
 from pipelines.measuring import EVALUATION_SEED
 from pipelines.snapshots import open_snapshot
 from progan.data.labelled import LabelledImages
-from progan.data.loader import DataConfig, open_set
 from progan.data.reading.order import Numbers
+from progan.data.settings import DataConfig, open_set
 from progan.engine.snapshot import Snapshot
 from progan.files import read_json, require_writable, validated, write_json
 from progan.metrics import probes, supervised
@@ -36,8 +36,8 @@ from progan.random import key
 from progan.report.probes import accuracy_table, caption, class_table
 from progan.report.records import Probes
 from progan.rundir import run_of
-from progan.systems import build
 from progan.systems.system import set_phase
+from progan.systems.table import build
 from progan.types import ConfigError, DataError
 
 Features = Literal["pixels", "random", "trained", "supervised"]

@@ -14,8 +14,9 @@ from pipelines.device import evaluation_device
 from pipelines.measuring import EVALUATION_SEED
 from pipelines.snapshots import open_snapshot
 from progan.data.folder_images import FolderImages, Size
-from progan.data.loader import DataConfig, Loader, open_set
+from progan.data.loader import Loader
 from progan.data.manifest import MANIFEST
+from progan.data.settings import DataConfig, open_set
 from progan.distributed.agreement import from_main_rank, on_every_rank
 from progan.distributed.world import World
 from progan.metrics.gathering import Progress

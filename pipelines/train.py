@@ -35,8 +35,9 @@ from pipelines.resume import resume, tidy
 from pipelines.watch import look
 from progan import engine
 from progan.config import load
-from progan.data.loader import Loader, open_set
+from progan.data.loader import Loader
 from progan.data.manifest import Manifest
+from progan.data.settings import open_set
 from progan.distributed.agreement import largest, on_every_rank, on_main_rank
 from progan.distributed.averaging import broadcast_parameters
 from progan.distributed.world import World
@@ -117,8 +118,8 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
     schedule = make_schedule(config)
     manifest = open_set(config.data)
     data = config.data.shown(manifest.spec)
+    check_fit(config, data, world.size)
     system = untrained_system(config, data)
-    check_fit(schedule, data, system, config.optim, world)
     say(f"training on {device_model()}" + (f", in {world.size} processes" if world.size > 1 else ""))
     if world.is_main and (note := slow_precision(config.optim.precision)):
         say(note)

@@ -1,22 +1,25 @@
-"""The root of the settings: composes the parts declared beside the code they configure."""
+"""The root of the settings: composes the parts declared beside the code they configure.
 
-from typing import Annotated
+All of them are known without torch, which takes seconds to import.
+"""
 
-import torch
+from typing import TYPE_CHECKING, Annotated
+
 from pydantic import Field, model_validator
 
 from progan import schedule
 from progan.config import Settings, validate
-from progan.data.loader import DataConfig
-from progan.engine.play import OptimConfig
+from progan.data.settings import DataConfig
+from progan.engine.settings import OptimConfig
 from progan.metrics import EvaluationConfig
-from progan.random import key
 from progan.rundir import RunDirectory
 from progan.schedule import ConstantConfig, Kimg, Schedule, ScheduleConfig
-from progan.systems import SystemConfig, build
-from progan.systems.progan import ProganConfig
-from progan.systems.system import System
+from progan.systems.settings import SystemConfig
+from progan.systems.settings.progan import ProganConfig
 from progan.types import ConfigError, DataSpec, is_power_of_two
+
+if TYPE_CHECKING:
+    from progan.systems.system import System
 
 
 class CadenceConfig(Settings):
@@ -64,8 +67,13 @@ def config_of(run: RunDirectory) -> Config:
         raise ConfigError(f"{run.config}: {error}") from None
 
 
-def untrained_system(config: Config, data: DataSpec) -> System:
+def untrained_system(config: Config, data: DataSpec) -> "System":
     """The system as training begins with it: the same weights for the same seed on every rank and device."""
+    import torch
+
+    from progan.random import key
+    from progan.systems.table import build
+
     torch.manual_seed(key(config.seed, "weights", 0))
     try:
         return build(config.system, data, config.schedule.resolution)

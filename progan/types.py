@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:  # so that the command line can name errors without waiting for torch
     from torch import Tensor
 
+Role = Literal["discriminator", "generator"]
 UNLABELLED = -1  # the label of an image whose class is not known
 
 

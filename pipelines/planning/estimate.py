@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pipelines.planning.figures import Figure, nearest
 from pipelines.planning.memory import Memory
 from pipelines.planning.subject import Subject
-from progan.engine.optimizers import moments
+from progan.engine.settings import moments
 from progan.engine.tally import Tally
 from progan.metrics import MetricSpec, needed_bytes, parse
 from progan.schedule import Stage, passes
@@ -94,9 +94,9 @@ def _fitting(subject: Subject, stage: Stage, memory: Memory, held: int) -> int |
     counted = subject.tally(stage)
     if fits(counted):
         return None
-    if subject.example.indivisible:
+    if subject.config.system.indivisible:
         return 0
-    share, group = subject.share(stage), subject.example.group
+    share, group = subject.share(stage), subject.config.system.group
     share = subject.config.optim.part_size(stage.resolution, share, group)
     room = memory.room - memory.needed(replace(counted, peak_bytes=counted.state_bytes), held)
     most = room / max(1.0, (counted.peak_bytes - counted.state_bytes) / share)

@@ -1,41 +1,9 @@
 """How a player's weights follow their gradients."""
 
-from typing import Annotated, Literal
-
 import torch
-from pydantic import Field
 from torch import nn
 
-from progan.config import Settings, unless_named
-
-Rate = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Adam(Settings):
-    """arXiv 1412.6980."""
-
-    name: Literal["adam"] = "adam"
-    lr: Rate | None = None  # None: the schedule's
-    beta1: Share = 0.9
-    beta2: Share = 0.999
-    eps: Rate = 1e-8
-
-
-class Sgd(Settings):
-    """Stochastic gradient descent."""
-
-    name: Literal["sgd"] = "sgd"
-    lr: Rate | None = None  # None: the schedule's
-    momentum: Share = 0.0
-
-
-OptimizerConfig = Annotated[Adam | Sgd, Field(discriminator="name"), unless_named("adam")]
-
-
-def moments(config: OptimizerConfig) -> int:
-    """Numbers that are kept for each weight."""
-    return (config.momentum > 0) if isinstance(config, Sgd) else 2
+from progan.engine.settings import OptimizerConfig, Sgd
 
 
 def make_optimizer(network: nn.Module, config: OptimizerConfig, base_lr: float) -> torch.optim.Optimizer:

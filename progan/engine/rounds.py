@@ -15,7 +15,8 @@ from torch import Tensor
 from progan.data.reals import to_reals
 from progan.distributed.agreement import on_every_rank, summed
 from progan.distributed.world import World
-from progan.engine.play import Game, OptimConfig
+from progan.engine.play import Game
+from progan.engine.settings import OptimConfig
 from progan.losses.auxiliary import labelled
 from progan.losses.objective import Round
 from progan.random import generator, key

@@ -10,8 +10,9 @@ from torch import nn
 
 from progan.engine.train import Training
 from progan.schedule import Phase
-from progan.systems import SystemConfig, build, read_config
+from progan.systems.settings import SystemConfig, read_config
 from progan.systems.system import System, set_phase
+from progan.systems.table import build
 from progan.tensorfile import load_tensors, save_tensors
 from progan.types import DataError, DataSpec
 

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry, register_flop_formula
 
-from progan.engine.play import OptimConfig
+from progan.engine.settings import OptimConfig
 from progan.engine.trial import Rounds, Trial
 from progan.nn import winograd  # noqa: F401  (its operations are counted)
 from progan.schedule import Phase

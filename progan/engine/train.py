@@ -12,13 +12,14 @@ from progan.distributed.averaging import average, differing_rank
 from progan.distributed.world import World
 from progan.engine.average import averaged_copy, decay, update_average
 from progan.engine.compiling import compile_network
-from progan.engine.play import OptimConfig, Player, frozen, update
+from progan.engine.play import Player, frozen, update
 from progan.engine.rounds import Moment, RealImages, Reals, Rules, calibrate, games, read_reals
+from progan.engine.settings import OptimConfig
 from progan.nn.float32 import set_float32
 from progan.random import key
 from progan.schedule import Phase, Schedule, passes
-from progan.systems.system import Play, Role, System, set_phase
-from progan.types import TrainingError
+from progan.systems.system import Play, System, set_phase
+from progan.types import Role, TrainingError
 
 
 @dataclass

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from progan.distributed.world import World
-from progan.engine.play import OptimConfig
 from progan.engine.rounds import Moment, Rules, calibrate, read_reals
+from progan.engine.settings import OptimConfig
 from progan.engine.train import Training, play_round, start
 from progan.schedule import Phase
 from progan.systems.system import System

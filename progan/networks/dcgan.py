@@ -24,11 +24,6 @@ class Level(NamedTuple):
     maps: int
 
 
-def fits(before: int, after: int) -> bool:
-    """Whether one transposed convolution leads from `before` px to `after`: the same, or double, or one less."""
-    return after in (before, 2 * before - 1, 2 * before)
-
-
 def _enlarging(before: Level, after: Level) -> nn.ConvTranspose2d:
     stride = 1 if before.size == after.size else 2
     missing = after.size - ((before.size - 1) * stride + 1)

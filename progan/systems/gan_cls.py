@@ -3,49 +3,27 @@
 Captions are made of the attributes of the images, in wordings that change.
 """
 
-from typing import Annotated, Literal
-
-from pydantic import Field, model_validator
 from torch import nn
 
-from progan.config import unless_named
 from progan.losses.adversarial import LogisticGenerator
 from progan.losses.matching import MatchingAware
 from progan.losses.objective import Objective, Weighted
 from progan.networks.dcgan import DcganDiscriminator
 from progan.networks.initial import draw_truncated_normal
 from progan.networks.text import TextDiscriminator, TextEncoder, TextGenerator
-from progan.systems.convolutional import ConvolutionalNetworks
-from progan.systems.labels import require_attributes
-from progan.systems.pair import Pair, PairConfig, Shape
+from progan.systems import convolutional
+from progan.systems.pair import Pair, Shape
+from progan.systems.settings.gan_cls import GanClsConfig
 from progan.systems.system import System
 from progan.types import DataSpec, LatentSpace
 
-Size = Annotated[int, Field(ge=1)]
-
-
-class GanClsConfig(PairConfig):
-    """The defaults are the published sizes, on networks for images of 28 px."""
-
-    name: Literal["gan-cls"] = "gan-cls"
-    latents: Literal["normal", "uniform"] = "normal"
-    words: Size = 64  # size of a word's vector
-    text: Size = 128  # size of what a network makes of a caption; each has its own reader
-    networks: Annotated[ConvolutionalNetworks, unless_named("convolutional")] = ConvolutionalNetworks()
-
-    @model_validator(mode="after")
-    def _norm_needs_no_captions(self) -> "GanClsConfig":
-        if self.networks.norm == "virtual":
-            raise ValueError("networks.norm is virtual, and its reference batch has no captions; take batch or none")
-        return self
-
 
 def build(config: GanClsConfig, data: DataSpec, resolution: int) -> System:
-    """LabelsMissing for unlabelled data. ConfigError for one class an image, or of an unfit size."""
-    require_attributes(data, config.name)
+    """For data with several attributes an image."""
     pair = _reading(config, data, resolution)
     return System(
-        **pair._replace(indivisible=True)._asdict(),
+        **pair._asdict(),
+        indivisible=config.indivisible,
         objectives={
             "discriminator": Objective([Weighted("logistic", MatchingAware())]),
             "generator": Objective([Weighted("logistic", LogisticGenerator())]),
@@ -60,7 +38,7 @@ def _reading(config: GanClsConfig, data: DataSpec, resolution: int) -> Pair:
     """The pair of networks, each with a reader of captions."""
     networks = config.networks
     seen = LatentSpace(config.latent_dim + config.text, config.latents)  # by the generator: latents and a text
-    pair = networks.build(Shape(resolution, seen))
+    pair = convolutional.build(networks, Shape(resolution, seen))
     judge = pair.discriminator
     assert isinstance(judge, DcganDiscriminator)
     readers = [TextEncoder(data.classes, config.words, config.text) for _ in range(2)]

@@ -1,10 +1,10 @@
-"""The pairs of networks from which systems that do not grow choose; which one where none is named, each says itself."""
+"""The pairs of networks that settings name."""
 
-from typing import Annotated
+from progan.systems import convolutional, dense
+from progan.systems.pair import Pair, Shape
+from progan.systems.settings.networks import DenseNetworks, Networks
 
-from pydantic import Field
 
-from progan.systems.convolutional import ConvolutionalNetworks
-from progan.systems.dense import DenseNetworks
-
-Networks = Annotated[DenseNetworks | ConvolutionalNetworks, Field(discriminator="name")]
+def build_pair(config: Networks, shape: Shape) -> Pair:
+    """Weights are drawn from torch's global generator. The shape is one that `config.check` lets pass."""
+    return dense.build(config, shape) if isinstance(config, DenseNetworks) else convolutional.build(config, shape)

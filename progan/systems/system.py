@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from progan.losses.objective import Objective
 from progan.nn.growing import Growing
 from progan.schedule import Phase
-from progan.types import NO_LABELS, LabelSpace, LatentSpace
-
-Role = Literal["discriminator", "generator"]
+from progan.types import NO_LABELS, LabelSpace, LatentSpace, Role
 
 
 class Play(NamedTuple):
@@ -44,6 +42,11 @@ class System:
     @property
     def networks(self) -> dict[Role, nn.Module]:
         return {"discriminator": self.discriminator, "generator": self.generator}
+
+    @property
+    def parameter_counts(self) -> dict[Role, int]:
+        """Numbers that each network learns."""
+        return {role: sum(one.numel() for one in network.parameters()) for role, network in self.networks.items()}
 
     def plays(self) -> Iterator[Play]:
         reals, labelled = itertools.count(), itertools.count()

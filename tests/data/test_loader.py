@@ -12,11 +12,12 @@ from damage import FAULTS, damage, first_of
 from remote_sets import write_set
 
 from progan.config import validate
-from progan.data.loader import DataConfig, Loader, open_set
+from progan.data.loader import Loader
 from progan.data.manifest import Manifest
 from progan.data.preparing.shards import PrepareOptions, prepare
 from progan.data.reading import shared
 from progan.data.reading.order import Shuffled
+from progan.data.settings import DataConfig, open_set
 from progan.data.sources import SourceOptions, open_source
 from progan.data.sources.base import labelled
 from progan.types import ConfigError, DataError, LabelSpace

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from progan.data.loader import DataConfig, open_set
 from progan.data.preparing.merge import merge, part_path, parts_folder
 from progan.data.preparing.shards import Done, PrepareOptions, prepare
+from progan.data.settings import DataConfig, open_set
 from progan.data.sources import SourceOptions, open_source
 from progan.data.sources.base import Source
 from progan.types import DataError

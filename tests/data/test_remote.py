@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from remote_sets import Answer, Fault, WebServer, altered, cut_in_the_middle, serving, unavailable, write_set
 
-from progan.data.loader import DataConfig, Loader, open_set
+from progan.data.loader import Loader
 from progan.data.manifest import Manifest, Shard
-from progan.data.place import LocalPlace
 from progan.data.remote import transport
-from progan.data.remote.place import CachedPlace, open_place
+from progan.data.remote.place import CachedPlace
+from progan.data.settings import DataConfig, open_set
 from progan.types import ConfigError, DataError
 
 LIMIT = 2**20
@@ -104,9 +104,8 @@ def test_other_schemes_serve_the_same_set(scheme: str, files: Path, tmp_path: Pa
     if scheme == "memory":
         url = f"memory://{tmp_path.name}/set"
         fsspec.filesystem("memory").put(f"{files}/", f"/{tmp_path.name}/set/", recursive=True)
-    place = open_place(url, tmp_path, LIMIT)
+    place = CachedPlace(url, tmp_path, LIMIT)
     manifest = Manifest.load(place)
-    assert isinstance(place, CachedPlace)
     assert manifest.contents == Manifest.load(files).contents
     for shard in manifest.shards(16):
         assert fetch(place, shard) == (files / shard.name).read_bytes()
@@ -131,10 +130,6 @@ def test_a_place_can_be_given_to_other_processes(ranged: WebServer, tmp_path: Pa
     assert receiving.poll(20)
     assert receiving.recv() == (manifest.count,)
     child.join()
-
-
-def test_a_folder_is_read_in_place(files: Path, tmp_path: Path) -> None:
-    assert open_place(str(files), tmp_path, LIMIT) == LocalPlace(files)
 
 
 def test_passing_troubles_are_sat_out(server: WebServer, files: Path, tmp_path: Path) -> None:
@@ -196,7 +191,7 @@ def test_an_unknown_scheme_names_the_known_ones(tmp_path: Path) -> None:
     known = "http, https, s3, gs, hf, file, memory, or a folder"
     for url in ("ftp://user:secret@host/set", "pipe:cat://x", "simplecache::http://host/set"):
         with pytest.raises(ConfigError, match=rf"^data\.path: .*: unknown scheme; known are {known}") as caught:
-            open_place(url, tmp_path, LIMIT)
+            CachedPlace(url, tmp_path, LIMIT)
         assert "secret" not in str(caught.value)
 
 
@@ -205,7 +200,7 @@ def test_a_missing_driver_names_the_extra(scheme: str, tmp_path: Path, monkeypat
     for module in ("s3fs", "gcsfs"):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigError, match=rf"^data\.path: .* needs a driver; pip install 'progan\[{scheme}\]'$"):
-        open_place(f"{scheme}://bucket/set", tmp_path, LIMIT)
+        CachedPlace(f"{scheme}://bucket/set", tmp_path, LIMIT)
 
 
 def test_secrets_of_an_address_are_sent_but_not_told(ranged: WebServer, tmp_path: Path) -> None:

@@ -22,6 +22,14 @@ def errors(command: list[str], environment: dict[str, str]) -> list[str]:
     return [line for line in done.stderr.splitlines() if line.startswith("error: ")]
 
 
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("faces") / "set"
+    command = ["prepare", "synthetic", "--out", str(out), "--resolution", "32", "--limit", "4", "--workers", "1"]
+    subprocess.run([sys.executable, "-m", "pipelines", *command], cwd=ROOT, check=True, capture_output=True)
+    return out
+
+
 @pytest.mark.parametrize(
     ("command", "environment", "message"),
     [
@@ -43,8 +51,10 @@ def errors(command: list[str], environment: dict[str, str]) -> list[str]:
         ),
     ],
 )
-def test_it_is_refused(command: list[str], environment: dict[str, str], message: str, tmp_path: Path) -> None:
-    found = errors([*command, "--run-dir", str(tmp_path / "run")], environment)
+def test_it_is_refused(
+    command: list[str], environment: dict[str, str], message: str, faces: Path, tmp_path: Path
+) -> None:
+    found = errors([*command, f"data.path={faces}", "--run-dir", str(tmp_path / "run")], environment)
     assert len(found) == 1
     assert found[0].startswith(message)
     assert not (tmp_path / "run" / "config.yaml").exists()

@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from progan.distributed.world import World
 from progan.engine.checkpoint import load_checkpoint, save_checkpoint
-from progan.engine.play import OptimConfig
 from progan.engine.rounds import Rules
+from progan.engine.settings import OptimConfig
 from progan.engine.train import Training, start, train
 from progan.metrics import MetricSpec
 from progan.metrics.evaluator import Evaluator
@@ -24,9 +24,10 @@ from progan.metrics.real_side import RealSet
 from progan.random import generator
 from progan.sampling.generate import image_sequence
 from progan.schedule import ConstantConfig, Phase, ProgressiveConfig, Schedule, constant, progressive
-from progan.systems import build, read_config
-from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
+from progan.systems.settings import read_config
+from progan.systems.settings.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
 from progan.systems.system import set_phase
+from progan.systems.table import build
 from progan.types import Batch, DataSpec, TrainingError
 
 LOSSES = {"wgan-gp": WassersteinLoss(), "logistic-r1": LogisticR1Loss(every=2)}

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from progan.distributed.world import World
-from progan.engine.play import OptimConfig
 from progan.engine.rounds import Rules
+from progan.engine.settings import OptimConfig
 from progan.engine.train import Training, start
 from progan.random import generator
 from progan.schedule import ProgressiveConfig, Schedule, progressive
-from progan.systems import build
-from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
+from progan.systems.settings.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
+from progan.systems.table import build
 from progan.types import Batch, DataSpec
 
 RESOLUTION = 8

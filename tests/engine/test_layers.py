@@ -7,14 +7,14 @@ from torch import Tensor
 
 from progan.distributed.world import World
 from progan.engine.checkpoint import load_checkpoint, save_checkpoint
-from progan.engine.play import OptimConfig
 from progan.engine.rounds import RealImages, Rules
+from progan.engine.settings import OptimConfig
 from progan.engine.snapshot import load_snapshot, save_snapshot
 from progan.engine.train import Training, start, train
 from progan.schedule import ConstantConfig, constant
-from progan.systems import build
-from progan.systems.dense import DenseNetworks, DiscriminatorLayers, GeneratorLayers
-from progan.systems.vanilla import VanillaConfig
+from progan.systems.settings.networks import DenseNetworks, DiscriminatorLayers, GeneratorLayers
+from progan.systems.settings.vanilla import VanillaConfig
+from progan.systems.table import build
 from progan.types import DataSpec
 
 DATA = DataSpec(resolutions=(4,), count=64, classes=(), fingerprint="none")

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from progan.engine.play import OptimConfig
+from progan.engine.settings import OptimConfig
 from progan.engine.trial import Trial
 from progan.nn.winograd import operations
 from progan.schedule import Phase
-from progan.systems import build
-from progan.systems.progan import ProganConfig
+from progan.systems.settings.progan import ProganConfig
+from progan.systems.table import build
 from progan.types import DataSpec
 
 UNLABELLED = DataSpec((16,), 64, (), "")

@@ -8,9 +8,8 @@ from torch import Tensor, nn
 
 from progan.distributed.world import World
 from progan.engine.checkpoint import load_checkpoint, save_checkpoint
-from progan.engine.optimizers import Adam, Sgd
-from progan.engine.play import OptimConfig
 from progan.engine.rounds import RealImages, Rules
+from progan.engine.settings import Adam, OptimConfig, Sgd
 from progan.engine.train import Training, start, train
 from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator
 from progan.losses.objective import Objective, Round, Term, Weighted

@@ -9,7 +9,7 @@ import torch
 import progan
 from progan.engine.snapshot import KIND, load_snapshot, save_snapshot
 from progan.engine.train import RealImages, start, train
-from progan.systems import build
+from progan.systems.table import build
 from progan.tensorfile import load_tensors, save_tensors
 from progan.types import DataError, LabelSpace
 

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 import torch
 
-from progan.engine.play import OptimConfig
+from progan.engine.settings import OptimConfig
 from progan.engine.tally import Tally, tally
 from progan.engine.timing import time_rounds
 from progan.engine.trial import Trial
 from progan.nn import resample, winograd
 from progan.nn.winograd import operations
 from progan.schedule import Phase
-from progan.systems import build
-from progan.systems.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
-from progan.systems.semi_supervised import SemiSupervisedConfig
+from progan.systems.settings.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
+from progan.systems.settings.semi_supervised import SemiSupervisedConfig
+from progan.systems.settings.vanilla import VanillaConfig
 from progan.systems.system import System
-from progan.systems.vanilla import VanillaConfig
+from progan.systems.table import build
 from progan.types import DataSpec
 
 UNLABELLED = DataSpec((16,), 64, (), "")

@@ -12,9 +12,9 @@ from progan.distributed.world import World
 from progan.engine.average import decay
 from progan.engine.checkpoint import _make_room_for_moments, load_checkpoint, save_checkpoint
 from progan.engine.compiling import compile_network
-from progan.engine.optimizers import Sgd
-from progan.engine.play import SMALLEST_SCALE, OptimConfig, Player, frozen, precision
+from progan.engine.play import SMALLEST_SCALE, Player, frozen, precision
 from progan.engine.rounds import RealImages
+from progan.engine.settings import OptimConfig, Sgd
 from progan.engine.train import Training, train
 from progan.losses.objective import Objective
 from progan.types import Batch, DataError, TrainingError

@@ -15,7 +15,8 @@ from progan.losses.auxiliary import FakeLabel, RealLabel
 from progan.losses.objective import Objective, Round, Weighted
 from progan.losses.penalties import R1, GradientPenalty
 from progan.networks.progressive import ProgressiveDiscriminator
-from progan.systems.progan import WassersteinLoss
+from progan.systems.progan import loss_terms
+from progan.systems.settings.progan import WassersteinLoss
 from progan.types import Batch, Verdict
 
 
@@ -133,7 +134,7 @@ def test_adversarial_terms_agree_with_their_formulas() -> None:
 
 def test_a_penalty_s_weight_is_of_the_excess_as_a_share_of_the_target() -> None:
     """wgan_lambda / wgan_target^2, as in the official code."""
-    rows = {row.name: row.weight for row in WassersteinLoss(target=750).objectives(1)["discriminator"]}
+    rows = {row.name: row.weight for row in loss_terms(WassersteinLoss(target=750), 1)["discriminator"]}
     assert rows["gradient_penalty"] == pytest.approx(10 / 750**2)
 
 

@@ -46,12 +46,14 @@ def _train(folder: Path) -> None:
     _progan(folder, "train", "configs/least-squares.yaml", "--run", RUN, *short, "evaluation.metrics=[]")
 
 
-def test_the_example_changes_no_file_but_the_table_and_adds_a_system_and_its_config(patch: str) -> None:
+def test_the_example_changes_no_file_but_the_tables_and_adds_a_system_and_its_config(patch: str) -> None:
     changed = dict(re.findall(r"^diff --git a/(\S+) .*\n(new file|---)", patch, re.MULTILINE))
     assert changed == {
         "configs/least-squares.yaml": "new file",
-        "progan/systems/__init__.py": "---",
         "progan/systems/least_squares.py": "new file",
+        "progan/systems/settings/__init__.py": "---",
+        "progan/systems/settings/least_squares.py": "new file",
+        "progan/systems/table.py": "---",
     }
 
 

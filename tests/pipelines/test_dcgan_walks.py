@@ -9,14 +9,14 @@ from PIL import Image
 from progan_command import progan
 from torch import Tensor
 
-from progan.engine.play import OptimConfig
+from progan.engine.settings import OptimConfig
 from progan.engine.snapshot import load_snapshot, save_snapshot
 from progan.engine.train import start
 from progan.random import generator
 from progan.schedule import Phase
-from progan.systems import build
-from progan.systems.convolutional import ConvolutionalNetworks
-from progan.systems.dcgan import DcganConfig
+from progan.systems.settings.dcgan import DcganConfig
+from progan.systems.settings.networks import ConvolutionalNetworks
+from progan.systems.table import build
 from progan.types import DataSpec
 
 SIZE = 7  # pixels

@@ -15,10 +15,11 @@ from progan.engine.train import Training
 from progan.nn.float32 import set_float32
 from progan.sampling.latents import draw_labels, draw_latents
 from progan.schedule import Phase
-from progan.systems import SystemConfig, build
-from progan.systems.conditional import ConditionalConfig
-from progan.systems.progan import ProganConfig
+from progan.systems.settings import SystemConfig
+from progan.systems.settings.conditional import ConditionalConfig
+from progan.systems.settings.progan import ProganConfig
 from progan.systems.system import set_phase
+from progan.systems.table import build
 from progan.types import DataSpec
 
 SIZE = 16

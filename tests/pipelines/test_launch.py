@@ -5,7 +5,7 @@ import torch
 from progan_command import refused
 
 from pipelines.console import is_main_process
-from pipelines.launch import product_seconds, require_a_gpu_each, slow_precision
+from pipelines.launch import product_seconds, require_a_gpu_each, require_no_gpu_given, slow_precision
 from progan.types import ConfigError
 
 
@@ -28,6 +28,18 @@ def test_processes_do_not_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
             require_a_gpu_each(4, gpus)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")  # of each its own
     require_a_gpu_each(4, 1)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch sees a GPU")
+def test_a_job_with_gpus_that_torch_does_not_see_is_not_trained_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
+    monkeypatch.setenv("SLURM_GPUS_ON_NODE", "0")
+    require_no_gpu_given()
+    monkeypatch.setenv("SLURM_GPUS_ON_NODE", "4")
+    with pytest.raises(ConfigError, match=r"^SLURM_GPUS_ON_NODE: the job has GPUs, but torch .* sees none"):
+        require_no_gpu_given()
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    require_no_gpu_given()
 
 
 def test_products_take_time_in_both() -> None:

@@ -11,7 +11,7 @@ from progan_command import progan, refused
 from pipelines.measuring import load_network
 from pipelines.recorder import Recorder
 from progan.distributed.world import World
-from progan.engine.play import OptimConfig
+from progan.engine.settings import OptimConfig
 from progan.engine.snapshot import load_snapshot, save_snapshot
 from progan.engine.train import Training, start
 from progan.metrics.evaluator import Evaluator
@@ -23,8 +23,8 @@ from progan.sampling.latents import draw_latents
 from progan.sampling.walks import slerp
 from progan.schedule import Phase
 from progan.settings import Config
-from progan.systems import build
-from progan.systems.progan import ProganConfig
+from progan.systems.settings.progan import ProganConfig
+from progan.systems.table import build
 from progan.types import DataSpec, LatentSpace
 
 SYSTEM = ProganConfig(latent_dim=8, maps_base=32, maps_max=8)

@@ -26,7 +26,13 @@ from progan.types import ConfigError, DataError, DataSpec
 
 TREE: dict[str, Any] = {
     "system": {"latent_dim": 8, "maps_base": 64, "maps_max": 8},
-    "schedule": {"resolution": 16, "stable_kimg": 0.064, "fade_kimg": 0.064, "batch": {4: 16, 8: 16, 16: 16}},
+    "schedule": {
+        "resolution": 16,
+        "start_resolution": 8,
+        "stable_kimg": 0.064,
+        "fade_kimg": 0.064,
+        "batch": {8: 16, 16: 16},
+    },
     "cadence": {"checkpoint_kimg": 0.128, "tick_kimg": 0.064, "sample_kimg": 1},
     "evaluation": {"metrics": ["energy1k", "swd1k"], "every_kimg": 0.2, "in_training": False},
 }
@@ -60,7 +66,7 @@ def test_without_figures_it_tells_memory_and_disk_and_how_to_get_times(config: P
     output = progan("plan", config).out
     assert "no figures of" in output
     assert "--measure" in output
-    assert "3 snapshots of" in output  # of 128, 256 and 320 images
+    assert "2 snapshots of" in output  # of 128 and 192 images
     assert "warning" not in output
 
 
@@ -86,7 +92,7 @@ def test_what_was_measured_is_kept_where_the_rest_cannot_be(
     monkeypatch.setattr(measure, "_metric", refuse)
     assert progan(*command).out.count("energy: not measured: no weights") == 1
     rounds = [(record["what"], record["resolution"]) for record in read_jsonl(own)]
-    assert rounds == [("round", size) for size in (4, 8, 8, 16, 16)]
+    assert rounds == [("round", size) for size in (8, 16, 16)]
     monkeypatch.setattr(measure, "_metric", stop)
     assert "broken off" in refused(*command)
     assert len(read_jsonl(own)) == 2 * len(rounds)
@@ -104,7 +110,7 @@ def test_files_are_as_large_and_as_many_as_planned(config: Path) -> None:
     progan("train", config, "--run", directory.root)
     planned, checkpoint = sizes(_subject(config)), directory.checkpoints()[-1]
     assert planned.snapshots == len(list((directory.root / "snapshots").iterdir()))
-    for path, size in ((checkpoint, planned.checkpoint), (directory.snapshot(320), planned.snapshot)):
+    for path, size in ((checkpoint, planned.checkpoint), (directory.snapshot(192), planned.snapshot)):
         header = 8 + int.from_bytes(path.read_bytes()[:8], "little")
         assert path.stat().st_size - header == pytest.approx(size, rel=0.01)
     assert "shards:" in progan("plan", config).out
@@ -171,7 +177,7 @@ def test_times_are_rounds_times_figures_scaled_by_flops(config: Path) -> None:
     other = Figure("swd", "x", 16, 0.0)
     planned = plan_resolution(subject, [stage], [figure, metric, other], Memory(2**60))
     assert planned.seconds == pytest.approx(4 * 1.5)  # 64 images
-    assert planned.evaluations == 2  # at 320 images, and of the untrained generator
+    assert planned.evaluations == 2  # at 192 images, and of the untrained generator
     assert planned.evaluation_seconds == pytest.approx(2 * (2 + 10) + 2000 * 0.001)
     assert not planned.guessed
     assert planned.fits is None

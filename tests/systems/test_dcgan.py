@@ -9,19 +9,17 @@ from torch import Tensor
 from progan.config import load
 from progan.distributed.world import World
 from progan.engine.checkpoint import load_checkpoint, save_checkpoint
-from progan.engine.optimizers import Sgd
-from progan.engine.play import OptimConfig
 from progan.engine.rounds import Rules
+from progan.engine.settings import OptimConfig, Sgd
 from progan.engine.snapshot import load_snapshot, save_snapshot
 from progan.engine.train import Training, start, train
 from progan.losses.objective import Round
 from progan.random import generator
 from progan.schedule import ConstantConfig, constant
 from progan.settings import Config, untrained_system
-from progan.systems import build
-from progan.systems.convolutional import ConvolutionalNetworks
-from progan.systems.dcgan import DcganConfig
-from progan.systems.dense import DenseNetworks
+from progan.systems.settings.dcgan import DcganConfig
+from progan.systems.settings.networks import ConvolutionalNetworks, DenseNetworks
+from progan.systems.table import build
 from progan.types import Batch, ConfigError, DataSpec, Verdict
 
 CONFIGS = Path(__file__).parents[2] / "configs"

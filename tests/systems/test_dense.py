@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from progan.systems.dense import DenseNetworks, DiscriminatorLayers, GeneratorLayers
+from progan.systems.dense import build
 from progan.systems.pair import Shape
+from progan.systems.settings.networks import DenseNetworks, DiscriminatorLayers, GeneratorLayers
 from progan.types import ConfigError, LatentSpace
 
 UNLABELLED = torch.full((64,), -1)
@@ -31,10 +32,10 @@ def _images() -> torch.Tensor:
 
 def test_the_defaults_are_the_mnist_variant() -> None:
     torch.manual_seed(0)
-    pair = DenseNetworks(channels=1).build(Shape(28, LatentSpace(100)))
+    pair = build(DenseNetworks(channels=1), Shape(28, LatentSpace(100)))
     assert _sizes(pair.generator) == [(100, 200), (200, 784)]
     assert _sizes(pair.discriminator) == [(784, 200), (200, 1)]
-    assert not pair.indivisible
+    assert not DenseNetworks().indivisible
     for network in (pair.generator, pair.discriminator):
         weights = torch.cat([p.flatten() for name, p in network.named_parameters() if name.endswith("weight")])
         assert weights.abs().max() <= 0.02
@@ -44,18 +45,18 @@ def test_the_defaults_are_the_mnist_variant() -> None:
 
 def test_each_network_can_begin_with_weights_of_its_own_size() -> None:
     wide, narrow = GeneratorLayers(deviation=0.05), DiscriminatorLayers(deviation=0.005)
-    pair = DenseNetworks(generator_layers=wide, discriminator_layers=narrow, bias=0).build(Shape(8, LatentSpace(100)))
+    pair = build(DenseNetworks(generator_layers=wide, discriminator_layers=narrow, bias=0), Shape(8, LatentSpace(100)))
     for network, deviation in ((pair.generator, 0.05), (pair.discriminator, 0.005)):
         largest = max(parameter.abs().max().item() for parameter in network.parameters())
         assert largest == pytest.approx(2 * deviation, rel=0.01)
-    he = DenseNetworks(bias=0, deviation=None).build(Shape(28, LatentSpace(100))).generator.hidden[0][0].weight
+    he = build(DenseNetworks(bias=0, deviation=None), Shape(28, LatentSpace(100))).generator.hidden[0][0].weight
     assert he.std().item() == pytest.approx((2 / 100) ** 0.5, rel=0.03)
 
 
 def test_maxout_units_and_dropout_make_the_first_discriminator() -> None:
     layers = DiscriminatorLayers(pieces=5, input_dropout=0.2, dropout=0.5)
-    pair = DenseNetworks(channels=1, discriminator=(240, 240), discriminator_layers=layers).build(
-        Shape(28, LatentSpace(100))
+    pair = build(
+        DenseNetworks(channels=1, discriminator=(240, 240), discriminator_layers=layers), Shape(28, LatentSpace(100))
     )
     assert _sizes(pair.discriminator) == [(784, 1200), (240, 1200), (240, 1)]
     assert [m.p for m in pair.discriminator.modules() if isinstance(m, nn.Dropout)] == [0.2, 0.5, 0.5]
@@ -70,20 +71,20 @@ def test_maxout_units_and_dropout_make_the_first_discriminator() -> None:
 def test_what_disturbs_the_discriminator_is_absent_in_evaluation(layers: DiscriminatorLayers) -> None:
     torch.manual_seed(0)
     images = _images()
-    disturbed = (
-        DenseNetworks(discriminator_layers=layers, deviation=None).build(Shape(28, LatentSpace(4))).discriminator
-    )
+    disturbed = build(
+        DenseNetworks(discriminator_layers=layers, deviation=None), Shape(28, LatentSpace(4))
+    ).discriminator
     assert not torch.equal(disturbed(images, UNLABELLED).score, disturbed(images, UNLABELLED).score)
-    plain = DenseNetworks(deviation=None).build(Shape(28, LatentSpace(4))).discriminator
+    plain = build(DenseNetworks(deviation=None), Shape(28, LatentSpace(4))).discriminator
     plain.load_state_dict(dict(zip(plain.state_dict(), disturbed.state_dict().values(), strict=True)))
     torch.testing.assert_close(disturbed.eval()(images, UNLABELLED).score, plain.eval()(images, UNLABELLED).score)
 
 
 def test_the_permutation_invariant_networks_have_the_published_sizes_and_lengths() -> None:
-    pair = INVARIANT.build(Shape(28, LatentSpace(100), classes=10, from_classes=True))
+    pair = build(INVARIANT, Shape(28, LatentSpace(100), classes=10, from_classes=True))
     assert _sizes(pair.generator) == [(100, 500), (500, 500), (500, 784)]
     assert _sizes(pair.discriminator) == [(784, 1000), (1000, 500), (500, 250), (250, 250), (250, 250), (250, 10)]
-    assert pair.indivisible
+    assert INVARIANT.indivisible
     assert pair.joint
     lengths = [p.requires_grad for n, p in pair.discriminator.named_parameters() if n.endswith("original0")]
     assert lengths == [False] * 5 + [True]
@@ -92,7 +93,7 @@ def test_the_permutation_invariant_networks_have_the_published_sizes_and_lengths
 def test_the_first_reals_give_every_unit_of_a_normalised_discriminator_mean_zero_and_deviation_one() -> None:
     torch.manual_seed(0)
     quiet = INVARIANT.model_copy(update={"discriminator_layers": DiscriminatorLayers(weight_norm=True)})
-    pair, images = quiet.build(Shape(28, LatentSpace(100), classes=10, from_classes=True)), _images()
+    pair, images = build(quiet, Shape(28, LatentSpace(100), classes=10, from_classes=True)), _images()
     assert pair.calibrate is not None
     pair.calibrate(images)
     classes = pair.discriminator(images, UNLABELLED).classes
@@ -102,6 +103,6 @@ def test_the_first_reals_give_every_unit_of_a_normalised_discriminator_mean_zero
 
 def test_a_latent_too_small_for_the_noise_of_the_hidden_layers_is_refused() -> None:
     networks = DenseNetworks(generator=(8, 8), generator_layers=GeneratorLayers(noise=5))
-    networks.build(Shape(8, LatentSpace(11)))
+    networks.check(8, 11)
     with pytest.raises(ConfigError, match=r"^system\.networks\.generator_layers\.noise: 10 of 10 coordinates"):
-        networks.build(Shape(8, LatentSpace(10)))
+        networks.check(8, 10)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from progan.config import validate
-from progan.systems import build
-from progan.systems.convolutional import ConvolutionalNetworks
-from progan.systems.gan_cls import GanClsConfig
+from progan.systems.settings.gan_cls import GanClsConfig
+from progan.systems.settings.networks import ConvolutionalNetworks
+from progan.systems.table import build
 from progan.types import ConfigError, DataSpec
 
 SIZE = 8  # pixels

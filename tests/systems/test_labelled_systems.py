@@ -6,19 +6,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from progan.distributed.world import World
-from progan.engine.play import OptimConfig
 from progan.engine.rounds import Rules
+from progan.engine.settings import OptimConfig
 from progan.engine.train import start, train
 from progan.losses.objective import Round
 from progan.random import generator
 from progan.schedule import ConstantConfig, constant
-from progan.systems import SystemConfig, build
-from progan.systems.acgan import AcganConfig
-from progan.systems.conditional import ConditionalConfig
-from progan.systems.convolutional import ConvolutionalNetworks
-from progan.systems.dense import DenseNetworks
-from progan.systems.gan_cls import GanClsConfig
+from progan.systems.settings import SystemConfig
+from progan.systems.settings.acgan import AcganConfig
+from progan.systems.settings.conditional import ConditionalConfig
+from progan.systems.settings.gan_cls import GanClsConfig
+from progan.systems.settings.networks import ConvolutionalNetworks, DenseNetworks
 from progan.systems.system import System
+from progan.systems.table import build
 from progan.types import Batch, ConfigError, DataSpec
 
 SIZE = 4  # pixels

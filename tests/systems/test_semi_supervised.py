@@ -7,16 +7,15 @@ import torch
 from torch.nn import functional as F
 
 from progan.distributed.world import World
-from progan.engine.play import OptimConfig
 from progan.engine.rounds import Rules
+from progan.engine.settings import OptimConfig
 from progan.engine.train import start, train
 from progan.losses.objective import Round
 from progan.schedule import ConstantConfig, constant
-from progan.systems import build
-from progan.systems.convolutional import ConvolutionalNetworks
-from progan.systems.dense import DenseNetworks, DiscriminatorLayers
-from progan.systems.semi_supervised import SemiSupervisedConfig
+from progan.systems.settings.networks import ConvolutionalNetworks, DenseNetworks, DiscriminatorLayers
+from progan.systems.settings.semi_supervised import SemiSupervisedConfig
 from progan.systems.system import System
+from progan.systems.table import build
 from progan.types import UNLABELLED, Batch, ConfigError, DataSpec, LabelsMissing
 
 SIDE, CLASSES, COUNT = 8, 3, 12

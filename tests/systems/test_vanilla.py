@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from progan.losses.adversarial import LogisticGenerator, MinimaxGenerator
-from progan.systems import build, read_config
-from progan.systems.vanilla import VanillaConfig
+from progan.systems.settings import read_config
+from progan.systems.settings.vanilla import VanillaConfig
+from progan.systems.table import build
 from progan.types import Batch, ConfigError, DataSpec
 
 DATA = DataSpec(resolutions=(28,), count=64, classes=("0", "1"), fingerprint="none")

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from progan.distributed.world import World
-from progan.engine.optimizers import Adam, Sgd, make_optimizer
-from progan.engine.play import OptimConfig, Player, frozen, update
+from progan.engine.optimizers import make_optimizer
+from progan.engine.play import Player, frozen, update
+from progan.engine.settings import Adam, OptimConfig, Sgd
 from progan.losses.adversarial import LogisticDiscriminator, LogisticGenerator, MinimaxGenerator
 from progan.losses.objective import Objective, Round, Term, Weighted
 from progan.types import Batch, Verdict

@@ -5,17 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from progan.data.manifest import Shard
-from progan.data.place import LocalPlace, Place
 from progan.data.remote.cache import ShardCache, Stopped, Wanted
 from progan.data.remote.transport import Remote
 from progan.types import ProganError
 
 _THREADS = 4  # that download ahead: one connection seldom fills a line
-
-
-def open_place(where: str, cache: Path, cache_bytes: int) -> Place:
-    """The folder or the URL of a prepared set. ConfigError for a scheme that is unknown or lacks its driver."""
-    return CachedPlace(where, cache, cache_bytes) if "://" in where else LocalPlace(Path(where))
 
 
 class CachedPlace:

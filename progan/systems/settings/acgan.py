@@ -1,0 +1,27 @@
+"""Settings of auxiliary classifier GANs."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from progan.config import unless_named
+from progan.systems.settings.labels import require_labels
+from progan.systems.settings.networks import ConvolutionalNetworks, Networks
+from progan.systems.settings.pair import PairConfig
+from progan.types import DataSpec
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class AcganConfig(PairConfig):
+    """The defaults are the published losses. Images without a label take part in the game, not in the label loss."""
+
+    name: Literal["acgan"] = "acgan"
+    latents: Literal["normal", "uniform"] = "normal"
+    networks: Annotated[Networks, unless_named("convolutional")] = ConvolutionalNetworks()
+    label_real_weight: Weight = 1.0  # of the label loss on real images; above the next one: weighted AC-GAN
+    label_fake_weight: Weight = 1.0  # of the label loss on generated images, which both players make small
+
+    def check(self, data: DataSpec, resolution: int) -> None:
+        require_labels(data, self.name)
+        super().check(data, resolution)
