@@ -1,6 +1,6 @@
 """Measuring generators as a run's settings say: results as lines of metrics.jsonl."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from progan.data.loader import Loader
 from progan.data.manifest import Manifest
 from progan.distributed.world import World
 from progan.engine.snapshot import Snapshot
-from progan.metrics import EvaluationConfig
+from progan.metrics import EvaluationConfig, MetricSpec
 from progan.metrics.classifier_file import classifier_network
 from progan.metrics.evaluator import Evaluator
 from progan.metrics.features import FeatureNetwork, inception
@@ -39,16 +39,24 @@ def make_evaluator(
 ) -> Evaluator:
     """The evaluator of the settings' metrics, or of `names`. world: the processes that share the work."""
     real = RealSet(loader.images, manifest.spec.count, manifest.spec.fingerprint, loader.metric_order)
-    return Evaluator(
-        names=config.evaluation.metrics if names is None else names,
-        real=real.mirrored(EVALUATION_SEED) if config.data.mirror else real,
-        seed=EVALUATION_SEED,
-        device=evaluation_device(),
-        load_network=lambda: load_network(config.evaluation),
-        cache=config.evaluation.cache or CACHE,
-        world=world,
-        note=say,
+    return evaluator_of(
+        config.evaluation.metrics if names is None else names,
+        real.mirrored(EVALUATION_SEED) if config.data.mirror else real,
+        lambda: load_network(config.evaluation),
+        config.evaluation.cache or CACHE,
+        world,
     )
+
+
+def evaluator_of(
+    names: Sequence[str | MetricSpec],
+    real: RealSet,
+    load_network: Callable[[], FeatureNetwork],
+    cache: Path | None,
+    world: World | None,
+) -> Evaluator:
+    """As all commands measure: with one seed, on the device at hand."""
+    return Evaluator(names, real, EVALUATION_SEED, evaluation_device(), load_network, cache, world=world, note=say)
 
 
 def load_network(settings: EvaluationConfig) -> FeatureNetwork:

@@ -39,7 +39,7 @@ def overview(path: Path, overrides: Sequence[str], processes: int) -> None:
     data = planned_data(config)
     if data is not None:
         check_fit(config, data, processes)
-    _print_overview(config, make_schedule(config))
+    _print_overview(config)
 
 
 def check(path: Path, overrides: Sequence[str]) -> None:
@@ -65,11 +65,11 @@ def planned_data(config: Config) -> DataSpec | None:
     return guess
 
 
-def _print_overview(config: Config, schedule: Schedule) -> None:
+def _print_overview(config: Config) -> None:
     console = Console(width=100)
     console.print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), highlight=False)
     table = Table("from kimg", "to kimg", "resolution", "fade", "batch", "learning rate", title="phases")
-    for stage in schedule.stages:
+    for stage in make_schedule(config).stages:
         table.add_row(
             f"{stage.start / 1000:g}",
             f"{stage.end / 1000:g}",
