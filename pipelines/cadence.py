@@ -1,9 +1,14 @@
 """When things are due, by images seen."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from progan.engine.train import Tick
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from progan.schedule import passes
+
+if TYPE_CHECKING:  # so that what is due is known without torch
+    from progan.engine.train import Tick
 
 
 @dataclass(frozen=True)

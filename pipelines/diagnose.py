@@ -56,7 +56,8 @@ def measure_missing(run: Path) -> None:
 
 
 def _evaluate(run: Path, names: Sequence[str]) -> None:
-    from pipelines.evaluate import Changes, Selection, evaluate
+    from pipelines.evaluate import Changes, evaluate
+    from pipelines.selection import Selection
 
     evaluate(run, Selection(), names, Changes(), watch=False)
 

@@ -31,14 +31,16 @@ def evaluate(
 ) -> None:
     """Measure snapshots, also while training goes on; results are appended to RUN/metrics.jsonl."""
     with user_errors():
-        from pipelines.evaluate import Changes, Selection, list_unmeasured
-        from pipelines.evaluate import evaluate as stage
+        from pipelines.selection import Selection, list_unmeasured
 
         selection = Selection(snapshot, every or (watch and not due), due)
         if list_:
             list_unmeasured(run, selection)
-        else:
-            stage(run, selection, metrics or [], Changes(seeds, network), watch)
+            return
+        from pipelines.evaluate import Changes
+        from pipelines.evaluate import evaluate as stage
+
+        stage(run, selection, metrics or [], Changes(seeds, network), watch)
 
 
 def best(

@@ -142,13 +142,17 @@ def test_combinations_that_cannot_work_are_refused_before_training(config: Path,
         (["train", "--dry-run"], 0),
         (["train", "optim.lrr=1"], 2),
         (["train", "schedule.resolution=1024"], 2),  # larger than the prepared images
+        (["evaluate", "--due", "--list"], 0),
     ],
 )
-def test_what_needs_no_network_is_told_without_importing_torch(arguments: list[str], code: int, config: Path) -> None:
-    if not arguments[0].startswith("--"):
-        arguments = [arguments[0], str(config), *arguments[1:]]
+def test_what_needs_no_network_is_told_without_importing_torch(
+    arguments: list[str], code: int, config: Path, run: Path
+) -> None:
+    subject = {"settings": config, "train": config, "evaluate": run}.get(arguments[0])
+    if subject is not None:
+        arguments = [arguments[0], str(subject), *arguments[1:]]
     asking = ["import sys", "from pipelines.__main__ import main", "try: main(sys.argv[1:])"]
     script = "\n".join([*asking, "finally: print('torch' in sys.modules)"])
     ended = subprocess.run([sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == code
-    assert ended.stdout.splitlines()[-1] == "False"
+    assert ended.stdout.splitlines()[-1] == "False", ended.stdout
