@@ -173,7 +173,7 @@ WEAK = {4: 64, 8: 64, 16: 64, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4, 1024: 4} 
 def counted(resolution: int) -> tuple[float, int]:
     """FLOPs an image of a round of the published recipe, and bytes of gradients."""
     phase = Phase(0, resolution, 1.0, GROUP, 0.001)
-    cost = tally(lambda: untrained("paper", 1024), OptimConfig(), phase, pictures(1024))
+    cost = tally(untrained("paper", 1024), OptimConfig(), phase, pictures(1024))
     return cost.flops / GROUP, cost.gradient_bytes
 
 

@@ -30,7 +30,7 @@ from progan.engine.timing import elapsed
 from progan.engine.trial import Rounds, Trial
 from progan.schedule import Phase
 from progan.systems.settings.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
-from progan.systems.system import System, place
+from progan.systems.system import place
 from progan.systems.table import build
 from progan.types import DataSpec
 
@@ -80,14 +80,12 @@ def contender(name: str, resolution: int, batch: int, arguments: argparse.Namesp
     config = ProganConfig(**sizes, loss=loss, stddev_group=min(4, batch) if batch > 1 else None)
     data, phase = DataSpec((resolution,), 1, (), ""), Phase(0, resolution, 1.0, batch, 0.001)
 
-    def system() -> System:
-        return build(config, data, resolution)
-
     optim = OptimConfig.model_validate({"precision": name.removesuffix(COMPILED), "compile": name.endswith(COMPILED)})
-    played = system()
+    played = build(config, data, resolution)
+    counted = tally(played, optim, phase, data)
     if not arguments.contiguous:
         place(played, DEVICE)
-    return Contender(name, Trial(played, optim, phase, data, DEVICE), tally(system, optim, phase, data), [], [])
+    return Contender(name, Trial(played, optim, phase, data, DEVICE), counted, [], [])
 
 
 def seconds(call: Callable[[], object]) -> float:

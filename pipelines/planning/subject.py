@@ -31,7 +31,7 @@ class Subject:
 
     @cached_property
     def example(self) -> System:
-        """To be looked at, not to be trained."""
+        """To be counted, not to be trained."""
         return self.system()
 
     def share(self, stage: Stage) -> int:
@@ -50,5 +50,5 @@ class Subject:
             if most is not None:
                 limits = {**optim.max_images_per_process, stage.resolution: most}
                 optim = optim.model_copy(update={"max_images_per_process": limits})
-            self._tallies[key] = tally(self.system, optim, self.phase(stage), self.data)
+            self._tallies[key] = tally(self.example, optim, self.phase(stage), self.data)
         return self._tallies[key]

@@ -4,7 +4,6 @@ import copy
 import itertools
 import math
 import weakref
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,11 +35,14 @@ class Tally:
     gradient_bytes: int  # of these, what processes average
 
 
-def tally(build: Callable[[], System], optim: OptimConfig, phase: Phase, data: DataSpec) -> Tally:
-    """Of rounds at `phase`, phase.batch being the process's share. build: makes an untrained system."""
+def tally(system: System, optim: OptimConfig, phase: Phase, data: DataSpec) -> Tally:
+    """Of rounds at `phase`, phase.batch being the process's share.
+
+    system: on the CPU. It is left untrained, and may be counted again; only `calibrate` is called.
+    """
     alike = {"fp16": "bf16", "tf32": "fp32"}  # in size; only these two do without a look at any number
     optim = optim.model_copy(update={"precision": alike.get(optim.precision, optim.precision), "compile": False})
-    return tally_rounds(Trial(build(), optim, phase, data, torch.device("cpu")))
+    return tally_rounds(Trial(system, optim, phase, data, torch.device("cpu")))
 
 
 def tally_rounds(trial: Rounds) -> Tally:

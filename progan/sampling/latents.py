@@ -1,5 +1,7 @@
 """Latent vectors and labels for generated images, drawn from counters."""
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -16,12 +18,12 @@ def draw_labels(seed: int, stream: str, counter: int, count: int, space: LabelSp
     """`count` labels of the space, int64, on the CPU: N, or NK of several an image; UNLABELLED where there are none."""
     if space.classes == 0:
         return torch.full((count,), UNLABELLED)
-    ends = torch.tensor(space.counts or (1,) * (len(space.combinations) or space.classes)).cumsum(dim=0)
-    places = torch.randint(int(ends[-1]), (count,), generator=generator(seed, stream, counter))
-    numbers = torch.searchsorted(ends, places, right=True)
+    ends = list(itertools.accumulate(space.counts or (1,) * (len(space.combinations) or space.classes)))
+    places = torch.randint(ends[-1], (count,), generator=generator(seed, stream, counter))
+    numbers = torch.searchsorted(torch.tensor(ends), places, right=True)
     if not space.several:
         return numbers
-    return torch.tensor([[int(held) for held in space.combinations[number]] for number in numbers.tolist()])
+    return torch.tensor([[int(held) for held in combination] for combination in space.combinations])[numbers]
 
 
 def grid_labels(count: int, space: LabelSpace, columns: int) -> Tensor:

@@ -1,6 +1,5 @@
 """Counted costs against costs known otherwise."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,19 +23,19 @@ UNLABELLED = DataSpec((16,), 64, (), "")
 LABELLED = DataSpec((28,), 64, tuple("0123456789"), "")
 
 
-def _progan(loss: WassersteinLoss | LogisticR1Loss | None = None) -> Callable[[], System]:
+def _progan(loss: WassersteinLoss | LogisticR1Loss | None = None) -> System:
     config = ProganConfig(latent_dim=16, maps_base=256, maps_max=16, loss=loss or WassersteinLoss())
-    return lambda: build(config, UNLABELLED, 16)
+    return build(config, UNLABELLED, 16)
 
 
-def _tally(make: Callable[[], System], batch: int = 8, **optim: object) -> Tally:
-    return tally(make, OptimConfig(**optim), Phase(0, 16, 0.5, batch, 0.001), UNLABELLED)
+def _tally(system: System, batch: int = 8, **optim: object) -> Tally:
+    return tally(system, OptimConfig(**optim), Phase(0, 16, 0.5, batch, 0.001), UNLABELLED)
 
 
 def test_the_products_of_dense_networks_are_those_counted_by_hand() -> None:
     """Generator 100-200-784, discriminator 784-200-1 (one grey channel), 32 images, a play each."""
     config = VanillaConfig.model_validate({"networks": {"name": "dense", "channels": 1}})
-    counted = tally(lambda: build(config, LABELLED, 28), OptimConfig(), Phase(0, 28, 1.0, 32, 0.001), LABELLED)
+    counted = tally(build(config, LABELLED, 28), OptimConfig(), Phase(0, 28, 1.0, 32, 0.001), LABELLED)
     generator = [100 * 200, 200 * 784]
     discriminator = [784 * 200, 200]
     d_play = sum(generator) + 2 * sum(discriminator) + 2 * (sum(discriminator) + discriminator[1])
@@ -59,9 +58,9 @@ def test_a_penalty_on_half_of_the_images_saves_a_sixth_of_the_round() -> None:
 
 
 def test_what_stays_between_rounds_is_weights_average_gradients_and_moments() -> None:
-    system = _progan()()
+    system = _progan()
     counts = {role: sum(p.numel() for p in network.parameters()) for role, network in system.networks.items()}
-    counted = _tally(lambda: system)
+    counted = _tally(system)
     assert counted.state_bytes == pytest.approx(4 * (5 * counts["generator"] + 4 * counts["discriminator"]), rel=0.02)
 
 
@@ -84,7 +83,7 @@ def test_a_system_that_looks_at_real_images_first_is_counted() -> None:
     config = SemiSupervisedConfig.model_validate(
         {"networks": {"name": "dense", "channels": 1, "discriminator_layers": {"weight_norm": True}}}
     )
-    counted = tally(lambda: build(config, LABELLED, 28), OptimConfig(), Phase(0, 28, 1.0, 20, 0.001), LABELLED)
+    counted = tally(build(config, LABELLED, 28), OptimConfig(), Phase(0, 28, 1.0, 20, 0.001), LABELLED)
     assert counted.flops > 0
 
 
@@ -106,7 +105,7 @@ def test_an_algorithm_with_fewer_multiplications_is_no_less_work(monkeypatch: py
     config = ProganConfig(latent_dim=16, maps_base=4096, maps_max=128)
 
     def counted() -> float:
-        return _tally(lambda: build(config, UNLABELLED, 16), batch=16).flops
+        return _tally(build(config, UNLABELLED, 16), batch=16).flops
 
     monkeypatch.setattr(resample, "FUSED_FROM", 4)  # where it pays they are one at any size
     used: dict[str, bool] = {}

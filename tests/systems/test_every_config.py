@@ -13,6 +13,7 @@ from progan.distributed.world import World
 from progan.engine.checkpoint import load_checkpoint, save_checkpoint
 from progan.engine.rounds import Rules
 from progan.engine.snapshot import load_snapshot, save_snapshot
+from progan.engine.tally import tally
 from progan.engine.train import Training, start, train
 from progan.random import generator
 from progan.sampling.generate import image_sequence
@@ -130,3 +131,12 @@ def test_it_trains_resumes_bit_for_bit_and_its_snapshot_draws_what_its_average_d
         for network in (loaded.generator, undisturbed.average)
     )
     assert torch.equal(drawn, expected_images)
+
+
+@pytest.mark.parametrize("path", {path.parent: path for path in CONFIGS}.values(), ids=lambda path: path.parent.name)
+def test_its_rounds_can_be_counted_for_a_plan(path: Path) -> None:
+    config = load(Config, path, [f"system.networks.reference={BATCH}"] if "norm: virtual" in path.read_text() else [])
+    setup = Setup(config, _data(config, path))
+    system = untrained_system(config, setup.data)
+    counted = tally(system, config.optim, setup.schedule(0), setup.data)
+    assert counted.flops > 2 * BATCH * sum(system.parameter_counts.values())
