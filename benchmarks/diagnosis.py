@@ -29,7 +29,7 @@ def made(name: str, seed: int, folder: Path) -> tuple[Account, float]:
     run, began = folder / f"{name}-{seed}", time.process_time()
     with (folder / f"{name}-{seed}.log").open("a") as log, redirect_stdout(log):
         try:
-            train(CONFIGS / f"{name}.yaml", run, False, [f"seed={seed}"])
+            train(CONFIGS / f"{name}.yaml", run, [f"seed={seed}"])
         except TrainingError as error:
             print(error)
         measure_missing(run)

@@ -28,6 +28,7 @@ from progan.engine.settings import OptimConfig
 from progan.engine.tally import Tally, tally, tally_rounds
 from progan.engine.timing import elapsed
 from progan.engine.trial import Rounds, Trial
+from progan.nn.float32 import float32
 from progan.schedule import Phase
 from progan.systems.settings.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
 from progan.systems.system import place
@@ -122,13 +123,18 @@ def take_turns(contenders: list[Contender], turns: int) -> None:
     """Play `turns` rounds of each kind by each contender, after one to warm up."""
     for turn in range(turns + 1):
         for one in contenders:
-            period = one.rounds.period
-            found = seconds(lambda one=one, turn=turn: one.rounds.play(turn * one.rounds.period))
-            if period > 1:
-                found = (found + (period - 1) * seconds(lambda one=one: one.rounds.play(1))) / period
+            with float32("tf32" if one.name.startswith("tf32") else "ieee"):
+                found = round_seconds(one.rounds, turn)
+                one.roofs.append(roof(one.dtype))
             if turn:
                 one.seconds.append(found)
-            one.roofs.append(roof(one.dtype))
+
+
+def round_seconds(rounds: Rounds, turn: int) -> float:
+    """Of a round, the mean over one with a lazy penalty and those without."""
+    period = rounds.period
+    found = seconds(lambda: rounds.play(turn * period))
+    return (found + (period - 1) * seconds(lambda: rounds.play(1))) / period if period > 1 else found
 
 
 def share(one: Contender) -> float:

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 import progan
+from pipelines.arguments import ConfigFile, Overrides, Run
 from pipelines.classifier_command import classifier
 from pipelines.console import launcher_number, user_errors
-from pipelines.measuring_commands import Run, best, classify, compare, diagnose, evaluate, neighbours
+from pipelines.measuring_commands import best, classify, compare, diagnose, evaluate, neighbours
 from pipelines.picture_commands import export, sample, timelapse, walk
 from pipelines.probe_command import probe
 from pipelines.weights_commands import weights
@@ -25,10 +26,6 @@ app = typer.Typer(
 )
 app.add_typer(weights)
 
-ConfigFile = Annotated[Path, typer.Argument(help="YAML settings; see configs/.", metavar="CONFIG")]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Settings to change, as a.b=value.", metavar="[A.B=VALUE]...")
-]
 MaxRejects = Annotated[float, typer.Option(help="Largest share of unusable images before the job stops.", min=0, max=1)]
 
 
@@ -156,9 +153,7 @@ def inspect(
 
 @app.command()
 def train(
-    config: Annotated[
-        Path, typer.Argument(help="YAML settings, for instance configs/quickstart.yaml.", metavar="CONFIG")
-    ],
+    config: ConfigFile,
     overrides: Overrides = None,
     run: Annotated[
         Path | None,
@@ -167,18 +162,21 @@ def train(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print settings and phases; train nothing.")] = False,
     processes: Annotated[
-        int | None, typer.Option(help="Refuse to train unless so many processes were launched.", min=1)
+        int | None,
+        typer.Option(help="Refuse to train unless so many were launched; with --dry-run: to check for.", min=1),
     ] = None,
 ) -> None:
     """Train, or go on training: the same command continues a run that was stopped or killed."""
     with user_errors():
-        from pipelines.overview import check, overview
-
         if dry_run:
+            from pipelines.overview import overview
+
             overview(config, overrides or [], processes or 1)
             return
-        if launcher_number("WORLD_SIZE", 1) < 2:
-            check(config, overrides or [])
+        if launcher_number("WORLD_SIZE", 1) < 2:  # of several, ranks agree on what is wrong
+            from pipelines.fit import check_before_torch
+
+            check_before_torch(config, overrides or [], processes or 1)
         from pipelines.train import train as stage
 
         stage(config, run, overrides or [], processes)
@@ -230,7 +228,6 @@ def status(
     """Say whether a run is running (or was killed), stopped, finished or failed, and how far it has come."""
     with user_errors():
         from progan.rundir import RunDirectory
-        from progan.types import ConfigError
 
         found = RunDirectory(run).read_status()
         if field is not None and field not in vars(found):

@@ -12,8 +12,9 @@ from pipelines.launch import make_accelerator, make_world, watched
 from pipelines.measuring import CACHE, result
 from pipelines.pair import Pair
 from pipelines.sides import Side, is_run, open_side
+from pipelines.snapshots import snapshot_file
 from progan.data.folder_images import Size
-from progan.distributed.agreement import on_every_rank, on_main_rank
+from progan.distributed.agreement import from_main_rank, on_every_rank, on_main_rank
 from progan.files import require_writable, write_json
 from progan.metrics.classifier_file import classifier_network
 from progan.metrics.features import FeatureNetwork, inception
@@ -46,7 +47,9 @@ def compare(
             on_main_rank(partial(require_writable, out), world)
         usual = _protocol_of(Path(generated))
         seed, mirror = usual.seed if seed is None else seed, usual.mirror if mirror is None else mirror
-        open_one = partial(open_side, seed=seed, world=world, open_=open_)
+        path = Path(generated)
+        snapshot = from_main_rank(lambda: snapshot_file(path) if is_run(path) else None, world)  # one for all ranks
+        open_one = partial(open_side, seed=seed, world=world, open_=open_, snapshot=snapshot)
         pair, _ = on_every_rank(lambda: _opened(generated, real, resolution, mirror, open_one), world)
         specs = pair.measurable([pair.spec(name) for name in metrics])
         progress = open_.enter_context(measuring_progress())

@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -18,9 +19,10 @@ USER_ERROR, TRAINING_ERROR = 2, 3
 # Errors of the system that say something of the folder the user chose, not of the program.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _OF_THE_PLACE = _NO_ROOM | {
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE),
+    *(errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE),
     *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
 }
+AGAIN_SECONDS = 0.05  # until a signal that came at a bad moment is sent again
 LINE_SECONDS = 10.0  # between progress lines where there is no terminal
 
 
@@ -59,8 +61,15 @@ class _Stopped(BaseException):  # not an error that anything may handle
 def _stoppable() -> Iterator[None]:
     """SIGINT and SIGTERM end the work inside cleanly with one line and exit code 128 + signal."""
 
-    def stop(number: int, _: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)  # once is enough: a second would cut off the saving
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if received:  # once is enough: a second would cut off the saving
+            return
+        if _is_importing(frame):  # libraries in C lose an exception there
+            threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), number)).start()
+            return
+        received.append(number)
         raise _Stopped(number)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -73,6 +82,12 @@ def _stoppable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 @contextmanager

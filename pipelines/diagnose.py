@@ -15,7 +15,7 @@ from progan.report.summary import diagnosis, plain
 from progan.report.variety import OCCUPATION, PAIRS, SPREADING
 from progan.report.wording import kimg, number
 from progan.rundir import RunDirectory
-from progan.types import DataError
+from progan.types import ConfigError, DataError
 
 # Measurements that take seconds, by the finding that they make possible.
 QUICK = {SPREADING.name: "modes1k", OCCUPATION.name: "modes1k", PAIRS.name: "msssim1k"}
@@ -51,7 +51,7 @@ def measure_missing(run: Path) -> None:
     for measurement in measurements:
         try:
             measurement()
-        except DataError as error:
+        except (DataError, ConfigError) as error:
             say(f"not measured: {error}")
 
 

@@ -92,7 +92,7 @@ class _Measuring:
         settled: set[Path] = set()
         while True:
             # Asked first: a snapshot that appears meanwhile is found by the next look.
-            ended = from_main_rank(self.directory.read_status().state == "finished", self.world)
+            ended = from_main_rank(lambda: self.directory.read_status().state == "finished", self.world)
             if selection.due and not settled:
                 self._untrained(wait=False)
             for path in self._chosen(selection):
@@ -103,7 +103,7 @@ class _Measuring:
             time.sleep(POLL)
 
     def _chosen(self, selection: Selection) -> list[Path]:
-        return from_main_rank(selection.of(self.directory, self.config), self.world)
+        return from_main_rank(lambda: selection.of(self.directory, self.config), self.world)
 
     def _untrained(self, wait: bool) -> None:
         def measure() -> list[dict[str, Any]]:
@@ -132,8 +132,8 @@ class _Measuring:
     ) -> bool:
         """Measure what is not measured yet; False if another call is at work on it and we do not wait."""
         with ExitStack() as held:
-            mine = not self.world.is_main or held.enter_context(self.directory.reserved(name, wait))
-            if not from_main_rank(mine, self.world):
+            reserved = self.directory.reserved(name, self.world.pulse.beat if wait else None)
+            if not from_main_rank(lambda: held.enter_context(reserved), self.world):
                 return False
             if self._is_wanted(resolution, images_seen, name):
                 record_all(measure(), self.directory)
@@ -147,10 +147,10 @@ class _Measuring:
         problems += [f"{name}: {line}" for line in self.evaluator.undefined(resolution)]
         for problem in problems:
             say(problem)
-        known, _ = on_every_rank(lambda: read_measurements(self.directory), self.world)
+        known = from_main_rank(lambda: read_measurements(self.directory), self.world)
         done = {
             one.metric
-            for one in from_main_rank(known, self.world)
+            for one in known
             if one.images_seen == images_seen
             and one.resolution == resolution
             and one.real_mirrored == self.config.data.mirror

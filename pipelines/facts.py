@@ -13,12 +13,13 @@ import torch
 import progan
 from pipelines.console import launcher_number
 from pipelines.device import device_model
-from pipelines.overview import phase_rows
 from progan.data.manifest import Manifest
 from progan.rundir import RunDirectory
 from progan.schedule import Schedule
 from progan.settings import Config
 from progan.systems.system import System
+
+OF_A_PHASE = ("start", "end", "resolution", "fading", "batch", "lr")
 
 
 def write_facts(
@@ -42,7 +43,7 @@ def write_facts(
                 "classes": list(spec.classes),
                 "fingerprint": spec.fingerprint,
             },
-            "phases": phase_rows(schedule),
+            "phases": [{name: getattr(stage, name) for name in OF_A_PHASE} for stage in schedule.stages],
         }
     )
 

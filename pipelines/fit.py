@@ -1,5 +1,10 @@
 """What can be seen to be wrong before a training begins: without its networks, and so without torch."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from progan.config import load
+from progan.data.settings import open_set
 from progan.engine.settings import OptimConfig
 from progan.schedule import Stage
 from progan.settings import Config, make_schedule
@@ -7,15 +12,32 @@ from progan.systems.settings import SystemConfig
 from progan.types import ConfigError, DataError, DataSpec
 
 
-def check_fit(config: Config, data: DataSpec, processes: int) -> None:
-    """ConfigError or DataError unless data, batches, processes and parts of batches fit the system and the schedule."""
-    config.system.check(data, config.schedule.resolution)
+def shown_data(config: Config) -> DataSpec:
+    """The prepared set as training shows it. DataError if there is none."""
+    return config.data.shown(open_set(config.data).spec)
+
+
+def check_fit(config: Config, data: DataSpec | None, processes: int) -> None:
+    """ConfigError or DataError unless data, batches, processes and parts of batches fit the system and the schedule.
+
+    data: None: not known yet.
+    """
     stages = make_schedule(config).stages
+    if data is not None:
+        config.system.check_labels(data)
+        _check_resolutions(stages, data)
+    config.system.check_resolution(config.schedule.resolution)
     _check_limits(config.optim, {stage.resolution for stage in stages})
+    _check_first_batch(stages[0], config.system)
     for stage in stages:
-        _check_data(stage, data, config.schedule.resolution)
         _check_batch(stage, config.system, processes)
         _check_parts(stage, config, processes)
+
+
+def check_before_torch(path: Path, overrides: Sequence[str], processes: int) -> None:
+    """Meet a user's mistakes before torch is imported, which takes seconds."""
+    config = load(Config, path, overrides)
+    check_fit(config, shown_data(config), processes)
 
 
 def _check_limits(optim: OptimConfig, resolutions: set[int]) -> None:
@@ -26,13 +48,20 @@ def _check_limits(optim: OptimConfig, resolutions: set[int]) -> None:
         )
 
 
-def _check_data(stage: Stage, data: DataSpec, final: int) -> None:
-    if stage.resolution not in data.resolutions:
-        largest = max(data.resolutions)
-        raise DataError(
-            f"schedule.resolution: {stage.resolution} px is not in the prepared data (up to {largest} px); "
-            f"prepare with --resolution {final} or lower schedule.resolution"
-        )
+def _check_resolutions(stages: Sequence[Stage], data: DataSpec) -> None:
+    for stage in stages:
+        if stage.resolution not in data.resolutions:
+            largest = max(data.resolutions)
+            raise DataError(
+                f"schedule.resolution: {stage.resolution} px is not in the prepared data (up to {largest} px); "
+                f"prepare with --resolution {stages[-1].resolution} or lower schedule.resolution"
+            )
+
+
+def _check_first_batch(stage: Stage, system: SystemConfig) -> None:
+    if stage.batch < system.first_images:
+        rule = f"{system.first_images} images are more than a batch of {stage.batch}"
+        raise ConfigError(f"system.networks.reference: {rule}; lower it, or raise schedule.batch")
 
 
 def _check_batch(stage: Stage, system: SystemConfig, processes: int) -> None:

@@ -41,10 +41,11 @@ def make_evaluator(
     real = RealSet(loader.images, manifest.spec.count, manifest.spec.fingerprint, loader.metric_order)
     return evaluator_of(
         config.evaluation.metrics if names is None else names,
-        real.mirrored(EVALUATION_SEED) if config.data.mirror else real,
+        real,
         lambda: load_network(config.evaluation),
-        config.evaluation.cache or CACHE,
-        world,
+        mirror=config.data.mirror,
+        cache=config.evaluation.cache or CACHE,
+        world=world,
     )
 
 
@@ -52,11 +53,13 @@ def evaluator_of(
     names: Sequence[str | MetricSpec],
     real: RealSet,
     load_network: Callable[[], FeatureNetwork],
-    cache: Path | None,
-    world: World | None,
+    mirror: bool = False,  # half of the real images
+    cache: Path | None = None,
+    world: World | None = None,
 ) -> Evaluator:
     """As all commands measure: with one seed, on the device at hand."""
-    return Evaluator(names, real, EVALUATION_SEED, evaluation_device(), load_network, cache, world=world, note=say)
+    shown = real.mirrored(EVALUATION_SEED) if mirror else real
+    return Evaluator(names, shown, EVALUATION_SEED, evaluation_device(), load_network, cache, world=world, note=say)
 
 
 def load_network(settings: EvaluationConfig) -> FeatureNetwork:

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.arguments import Run, Source
 from pipelines.console import user_errors
-
-Run = Annotated[Path, typer.Argument(help="Run directory, as given to train --run.", metavar="RUN")]
 
 
 def evaluate(
@@ -75,9 +74,7 @@ def neighbours(
 
 
 def classify(
-    source: Annotated[
-        Path, typer.Argument(help="A snapshot file or a run directory (its last snapshot).", metavar="SNAPSHOT_OR_RUN")
-    ],
+    source: Source,
     data: Annotated[str, typer.Option(help="A prepared set with the labels of the training: a folder or a URL.")],
 ) -> None:
     """Let a discriminator that tells classes apart name those of a set; the score is appended to the run."""

@@ -9,18 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.console import say
-from pipelines.fit import check_fit
+from pipelines.fit import check_fit, shown_data
 from progan.config import load
-from progan.data.settings import open_set
-from progan.schedule import Schedule
 from progan.settings import Config, make_schedule
 from progan.types import ConfigError, DataSpec, LabelsMissing
-
-
-def phase_rows(schedule: Schedule) -> list[dict[str, Any]]:
-    """The stages of the schedule as JSON."""
-    names = ("start", "end", "resolution", "fading", "batch", "lr")
-    return [{name: getattr(stage, name) for name in names} for stage in schedule.stages]
 
 
 def print_settings(path: Path, overrides: Sequence[str], wanted: str | None) -> None:
@@ -37,15 +29,8 @@ def overview(path: Path, overrides: Sequence[str], processes: int) -> None:
     """Print what the training of a config by so many processes would do."""
     config = load(Config, path, overrides)
     data = planned_data(config)
-    if data is not None:
-        check_fit(config, data, processes)
+    check_fit(config, data, processes)
     _print_overview(config)
-
-
-def check(path: Path, overrides: Sequence[str]) -> None:
-    """Meet the mistakes of whoever starts a training of one process before torch is imported, which takes seconds."""
-    config = load(Config, path, overrides)
-    check_fit(config, config.data.shown(open_set(config.data).spec), 1)
 
 
 def planned_data(config: Config) -> DataSpec | None:
@@ -54,10 +39,10 @@ def planned_data(config: Config) -> DataSpec | None:
     None where the system depends on its labels.
     """
     if config.data.is_remote or Path(config.data.path).exists():
-        return config.data.shown(open_set(config.data).spec)
+        return shown_data(config)
     guess = DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
     try:
-        config.system.check(guess, config.schedule.resolution)
+        config.system.check_labels(guess)
     except LabelsMissing:
         say(f"{config.data.path} is not prepared yet: {config.system.name} depends on its labels")
         return None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.console import say
-from pipelines.measuring import EVALUATION_SEED, evaluator_of
+from pipelines.measuring import evaluator_of
 from pipelines.sides import Side
 from progan.data.folder_images import Size
 from progan.distributed.world import World
@@ -89,7 +89,7 @@ class Pair:
         """Of metrics that take the images in one order."""
         ordered = self.real.ordered(by_name)
         real = RealSet(ordered.draw, self.real.count or 0, fingerprint, ordered.order)
-        return evaluator_of(specs, real.mirrored(EVALUATION_SEED) if self.mirror else real, load_network, cache, world)
+        return evaluator_of(specs, real, load_network, self.mirror, cache, world)
 
     def _records(self, evaluator: Evaluator, by_name: bool, progress: Progress) -> list[dict[str, Any]]:
         draw = functools.partial(self.generated.ordered(by_name).draw, self.resolution)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines.arguments import Run, Source
 from pipelines.console import user_errors
 
-Source = Annotated[Path, typer.Argument(help="A snapshot file, or a run directory (its last).", metavar="SNAPSHOT|RUN")]
 # Browsers slow down a GIF of which a frame is shown shorter than 2/100 s.
 Fps = Annotated[float, typer.Option(help="Frames per second of a video.", min=0.1, max=50)]
 
@@ -77,7 +77,7 @@ def walk(
 
 
 def timelapse(
-    run: Annotated[Path, typer.Argument(help="Run directory, as given to train --run.", metavar="RUN")],
+    run: Run,
     out: Annotated[Path, typer.Option(help="A .webp, .gif or .mp4 file.")] = Path("timelapse.webp"),
     fps: Fps = 8.0,
     width: Annotated[int, typer.Option(help="Of the video in px at most.", min=64, max=8192)] = 1024,

@@ -29,7 +29,7 @@ from progan.metrics.classification import confusion
 from progan.metrics.gathering import Progress
 from progan.metrics.linear import Kind, require_scikit_learn
 from progan.metrics.probe_features import RULES, Discriminating, Layers, Look, features_of, pixels_of
-from progan.metrics.probes import Answers, Known, Trial
+from progan.metrics.probes import FOLDS, Answers, Known, Trial
 from progan.metrics.supervised import Supervised
 from progan.metrics.weights import sha256_of
 from progan.random import key
@@ -60,8 +60,9 @@ def parse(labels: str, features: str, layers: str, seeds: int) -> Request:
         if wrong:
             raise ConfigError(f"{option} {wrong[0]}: choose of {', '.join(known)}")
     numbers = tuple(None if text == "all" else int(text) if text.isdecimal() else 0 for text in labels.split(","))
-    if 0 in numbers:
-        raise ConfigError(f"--labels {labels}: give numbers from 1 on, or all, with commas between, as all,1000,100")
+    if any(number is not None and number < FOLDS for number in numbers):
+        rule = f"give numbers from {FOLDS} on, or all, with commas between, as all,1000,100"
+        raise ConfigError(f"--labels {labels}: {rule}; so many parts are held out in turn")
     drawn = tuple(EVALUATION_SEED + number for number in range(seeds))
     chosen: Any = tuple(dict.fromkeys(features.split(",")))
     return Request(tuple(dict.fromkeys(numbers)), chosen, "all" if layers == "all" else "last", drawn)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.arguments import Source
 from pipelines.console import user_errors
-from pipelines.picture_commands import Source
 
 
 def probe(

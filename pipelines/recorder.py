@@ -62,8 +62,7 @@ class Recorder:
         path = directory.snapshot(training.images_seen)
         save_snapshot(training, self.config.system, self.data, phase, path)
         save_checkpoint(training, directory.checkpoint(training.images_seen))
-        for old in directory.checkpoints()[: -self.config.cadence.keep_checkpoints]:
-            old.unlink()
+        directory.drop_oldest(self.config.cadence.keep_checkpoints)
 
     def _write_walk(self, phase: Phase) -> None:
         """Save the strip between the fixed anchors."""
@@ -86,7 +85,7 @@ class Recorder:
 
     def measure_what_was_missed(self, evaluation: Every) -> None:
         """A run killed while it measured goes on behind the checkpoint: measure that one now. For all processes."""
-        if from_main_rank(self._was_missed(evaluation), self.world):
+        if from_main_rank(lambda: self._was_missed(evaluation), self.world):
             self.measure()
 
     def _was_missed(self, evaluation: Every) -> bool:

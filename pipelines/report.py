@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from progan.report.one import build_report
+from progan.report.several import build_comparison
+from progan.rundir import RunDirectory
+from progan.types import ConfigError
+
 
 def report(runs: Sequence[Path], out: Path | None) -> None:
     """Write the report of one run (into it, unless `out` names another place) or the comparison of several.
 
     Any time, on running and finished runs.
     """
-    from progan.report.one import build_report
-    from progan.report.several import build_comparison
-    from progan.rundir import RunDirectory
-    from progan.types import ConfigError
-
     if out is not None and out.suffix != ".html":
         raise ConfigError(f"--out {out}: the page is HTML; give a name that ends in .html (.md and .json come beside)")
     directories = [RunDirectory(run) for run in runs]

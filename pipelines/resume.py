@@ -11,9 +11,9 @@ from progan.distributed.world import World
 from progan.engine.checkpoint import load_checkpoint
 from progan.engine.train import Training
 from progan.report.records import read_run
-from progan.rundir import RESTORE, RunDirectory, seen_by
+from progan.rundir import RunDirectory, seen_by
 from progan.settings import Config, config_of, make_schedule
-from progan.types import ConfigError, DataError, DataSpec
+from progan.types import ConfigError, Damaged, DataError, DataSpec
 
 # What may differ when a run goes on: where the same images lie, how often things are written and measured.
 FREE_TO_CHANGE = (
@@ -32,8 +32,9 @@ def resume(training: Training, directory: RunDirectory, config: Config, data: Da
             _refuse_changes(directory, config)
             _refuse_other_data(directory, data)
             read_run(directory)  # what is damaged is refused before anything is forgotten
-        elif directory.checkpoints():
-            raise DataError(f"{directory.config}: missing, though there are checkpoints; {RESTORE}")
+        elif found := directory.recorded():
+            rule = f"{directory.config.name} is missing, and there is {found[0].relative_to(directory.root)}"
+            raise DataError(f"{directory.root}: {rule}; restore it, or give another --run")
         _refuse_lost_checkpoints(directory)
 
     on_every_rank(refuse, world)
@@ -43,16 +44,17 @@ def resume(training: Training, directory: RunDirectory, config: Config, data: Da
 def tidy(training: Training, directory: RunDirectory, config: Config) -> None:
     """Forget what an earlier call recorded after that checkpoint; for the main process, when all have read it."""
     directory.rewind(training.images_seen if directory.checkpoints() else -1)
+    directory.drop_oldest(config.cadence.keep_checkpoints)
     directory.write_config(config.model_dump(mode="json"))
 
 
 def _load_newest(training: Training, directory: RunDirectory, world: World) -> None:
     """The newest that all ranks can read, of those the main rank finds."""
-    checkpoints = from_main_rank(directory.checkpoints(), world)
+    checkpoints = from_main_rank(directory.checkpoints, world)
     for path in reversed(checkpoints):
         try:
             on_every_rank(partial(load_checkpoint, training, path), world)
-        except DataError as error:
+        except Damaged as error:
             say(f"warning: {error}; trying the one before")
             continue
         say(f"going on from {path} at {training.images_seen / 1000:.1f} kimg")
@@ -89,12 +91,14 @@ def _refuse_other_data(directory: RunDirectory, data: DataSpec) -> None:
 
 
 def _refuse_lost_checkpoints(directory: RunDirectory) -> None:
-    """Beginning anew would delete all results; a single snapshot a killed training may have left before any."""
-    count = len(directory.snapshots())
-    if count > 1 and not directory.checkpoints():
-        raise DataError(
-            f"{directory.root}: holds {count} snapshots but no checkpoint; restore one, or give another --run"
-        )
+    """Beginning anew would delete all results; a snapshot alone a killed training may have left before any."""
+    if directory.checkpoints():
+        return
+    snapshots, measured = directory.snapshots(), [one for one in directory.read_metrics() if one["images_seen"] > 0]
+    went_far = directory.status.exists() and directory.read_status().images_seen > 0
+    if len(snapshots) > 1 or measured or went_far:
+        held = f"holds {len(snapshots)} snapshots and no checkpoint, though there was one"
+        raise DataError(f"{directory.root}: {held}; restore it, or give another --run")
 
 
 def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:

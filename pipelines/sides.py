@@ -17,7 +17,7 @@ from progan.data.folder_images import FolderImages, Size
 from progan.data.loader import Loader
 from progan.data.manifest import MANIFEST
 from progan.data.settings import DataConfig, open_set
-from progan.distributed.agreement import from_main_rank, on_every_rank
+from progan.distributed.agreement import from_main_rank
 from progan.distributed.world import World
 from progan.metrics.gathering import Progress
 from progan.metrics.real_side import RealDraw
@@ -52,15 +52,18 @@ class Side:
         return self.sorted if by_name else self.mixed
 
 
-def open_side(source: str, seed: int, world: World, open_: ExitStack) -> Side:
-    """DataError for what cannot be compared. seed: of the order of a set. open_: closes it."""
+def open_side(source: str, seed: int, world: World, open_: ExitStack, snapshot: Path | None = None) -> Side:
+    """DataError for what cannot be compared.
+
+    seed: of the order of a set. open_: closes it. snapshot: of a run; None: its last.
+    """
     path = Path(source)
     if "://" in source or (path / MANIFEST).exists():
         return _prepared(source, seed, world, open_)
     if not path.exists():
         raise DataError(f"{source}: no such file or folder; give images, a prepared set, a snapshot or a run")
     if path.suffix == ".safetensors" or is_run(path):
-        return _generator(source)
+        return _generator(source, snapshot or path)
     return _pictures(source, seed, world, open_)
 
 
@@ -84,8 +87,8 @@ def _prepared(source: str, seed: int, world: World, open_: ExitStack) -> Side:
     )
 
 
-def _generator(source: str) -> Side:
-    snapshot = open_snapshot(Path(source))
+def _generator(source: str, path: Path) -> Side:
+    snapshot = open_snapshot(path)
     system, resolution = snapshot.system, snapshot.phase.resolution
     generator = system.generator.to(evaluation_device())
     draw = image_sequence(generator, resolution, EVALUATION_SEED, system.latents, system.labels)
@@ -127,5 +130,4 @@ def _read_by_main_rank(folder: FolderImages, source: str, world: World, progress
         world.pulse.beat()
         progress(f"reading {source}", done, total)
 
-    found, _ = on_every_rank(lambda: folder.fingerprint(seen) if world.is_main else "", world)
-    return from_main_rank(found, world)
+    return from_main_rank(lambda: folder.fingerprint(seen), world)

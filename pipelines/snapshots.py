@@ -10,12 +10,19 @@ from progan.types import DataError
 
 def open_snapshot(source: Path) -> Snapshot:
     """The snapshot in the file `source`, or the last of the run directory `source`; DataError where there is none."""
+    return load_snapshot(snapshot_file(source))
+
+
+def snapshot_file(source: Path) -> Path:
+    """`source`, or the last snapshot of the run directory `source`; DataError where there is none."""
+    if not source.exists():
+        raise DataError(f"{source}: no such snapshot or run directory")
     if not source.is_dir():
-        return load_snapshot(source)
+        return source
     snapshots = RunDirectory(source).snapshots()
     if not snapshots:
         raise DataError(f"{source}: no snapshot in this run yet; the first comes with the first checkpoint")
-    return load_snapshot(snapshots[-1])
+    return snapshots[-1]
 
 
 def require_the_training_set(manifest: Manifest, snapshot: Snapshot) -> None:

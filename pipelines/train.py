@@ -75,13 +75,13 @@ def train(config_path: Path, run: Path | None, overrides: Sequence[str], process
     with watched(world) as watch, ExitStack() as held:
         plan, _ = on_every_rank(lambda: _plan(config_path, overrides, world), world)
         watch.patience = 60 * plan.config.cadence.patience_minutes
-        on_every_rank(lambda: held.enter_context(directory.locked(world.is_main)), world)
+        in_place, _ = on_every_rank(lambda: held.enter_context(directory.locked(world.is_main)), world)
         training, loader = _ready(plan, directory, accelerator.device, world)
 
         def go_on() -> int:
-            return _train(plan, training, loader, directory, accelerator, world, received)
+            return _train(plan, training, loader, directory, in_place, accelerator, world, received)
 
-        stopped = _kept_status(directory, plan, world, go_on)
+        stopped = _kept_status(directory, in_place, plan, world, go_on)
     accelerator.end_training()
     if stopped:
         say(f"stopped; the same command goes on from {directory.root}")
@@ -89,13 +89,16 @@ def train(config_path: Path, run: Path | None, overrides: Sequence[str], process
         sys.exit(0 if world.size > 1 else 128 + stopped)
 
 
-def _kept_status(directory: RunDirectory, plan: Plan, world: World, training: Callable[[], int]) -> int:
+def _kept_status(
+    directory: RunDirectory, in_place: Callable[[], None], plan: Plan, world: World, training: Callable[[], int]
+) -> int:
     """Run `training` -> the number of the signal that stopped it, 0 at the end; status.json says how it went."""
 
     def write(state: Literal["running", "stopped", "finished", "failed"], signal_: str = "", problem: str = "") -> None:
         checkpoints = directory.checkpoints()
         seen = seen_by(checkpoints[-1]) if checkpoints else 0
         if world.is_main:
+            in_place()
             directory.write_status(Status(state, seen, plan.schedule.total_images, signal_, problem))
 
     write("running")
@@ -115,15 +118,14 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
     config = load(Config, config_path, overrides)
     check_precision(config.optim.precision)
     check_compiler(config.optim.compile)
-    schedule = make_schedule(config)
-    manifest = open_set(config.data)
+    schedule, manifest = make_schedule(config), open_set(config.data)
     data = config.data.shown(manifest.spec)
     check_fit(config, data, world.size)
     system = untrained_system(config, data)
     say(f"training on {device_model()}" + (f", in {world.size} processes" if world.size > 1 else ""))
     if world.is_main and (note := slow_precision(config.optim.precision)):
         say(note)
-    if system.indivisible and world.size > 1:
+    if config.system.indivisible and world.size > 1:
         say(
             f"note: {config.system.name} as set looks at a process's whole share of a batch, as batch norm does: "
             f"{world.size} processes train nearly, but not exactly, what one does"
@@ -136,6 +138,7 @@ def _train(
     training: Training,
     loader: Loader,
     directory: RunDirectory,
+    in_place: Callable[[], None],
     accelerator: Accelerator,
     world: World,
     received: Sequence[int],
@@ -159,9 +162,11 @@ def _train(
             recorder.write_samples(schedule(0))
 
     def saves(tick: Tick) -> bool:
-        return checkpoints.due(tick) or evaluation.due(tick) or tick.stopped
+        measured = bool(config.evaluation.metrics) and evaluation.due(tick)  # here, or by progan evaluate --due
+        return checkpoints.due(tick) or measured or tick.stopped
 
     def record(tick: Tick) -> None:
+        in_place()
         journal.append(tick)
         if saves(tick) or samples.due(tick):
             journal.show(recorder.write_samples(tick.phase), tick.images_seen)

@@ -37,7 +37,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with _named(path, temporary):
         temporary.touch()
         usual = temporary.stat().st_mode
         yield temporary
@@ -45,12 +45,23 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _sync(temporary)
         os.replace(temporary, path)
         _sync(path.parent)
+
+
+@contextmanager
+def _named(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """An OSError inside names `path` where it would name no file, as that of a full disk, or `temporary`.
+
+    Which is removed afterwards.
+    """
+    try:
+        yield
     except OSError as error:
-        if error.errno is not None:  # else it has a text of its own
-            error.filename = error.filename or str(path)
+        if error.errno is not None and error.filename in (None, str(temporary)):  # else it has a text of its own
+            error.filename = str(path)
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -68,7 +79,7 @@ def append_jsonl(path: Path, record: dict[str, Any]) -> None:
     Several processes may append to one file, and one may rewrite it meanwhile.
     """
     line = json.dumps(record, allow_nan=False) + "\n"
-    with _held(path) as file:
+    with _named(path), _held(path) as file:
         file.seek(0)
         lines = file.read()
         file.truncate(lines.rfind(b"\n") + 1)

@@ -1,12 +1,14 @@
 """RunDirectory: the sole owner of every file name in a run."""
 
 import fcntl
+import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import yaml
 
@@ -15,7 +17,8 @@ from progan.types import DataError
 
 STATE, SHEET, FACTS, PICTURE = r"\d{9}\.safetensors", r"\d{9}-\d{4,}px\.png", r"\d{9}\.json", r"\d{9}-\w+\.png"
 RESTORE = "restore it, or begin another run"
-TEMPORARY = r"\.\d{9}\.safetensors\.\d+\.tmp"  # of a process that was killed while it wrote
+OWN = r"config\.yaml|facts\.json|status\.json|\w+\.jsonl"
+TEMPORARY = rf"\.({STATE}|{SHEET}|{FACTS}|{PICTURE}|{OWN})\.\d+\.tmp"  # of a process that was killed while it wrote
 
 
 def seen_by(path: Path) -> int:
@@ -170,6 +173,18 @@ class RunDirectory:
         """Those that training or a stage has named, by the pattern; others are the user's."""
         return sorted(path for path in (self.root / folder).glob("*") if re.fullmatch(name, path.name))
 
+    def recorded(self) -> list[Path]:
+        """All that a run holds of its training and its measurements, if anything."""
+        folders = ("checkpoints", "snapshots", "samples", "walks", "neighbours", "probes")
+        names = "|".join((STATE, SHEET, FACTS, PICTURE))
+        files = (self.stats, self.metrics, self.classifications, self.warnings, self.facts)
+        return [*filter(Path.exists, files), *(path for folder in folders for path in self._files(folder, names))]
+
+    def drop_oldest(self, kept: int) -> None:
+        """Of the checkpoints, until so many are left."""
+        for old in self.checkpoints()[:-kept]:
+            old.unlink()
+
     def write_config(self, config: dict[str, Any]) -> None:
         write_text(self.config, yaml.safe_dump(config, sort_keys=False))
 
@@ -236,35 +251,44 @@ class RunDirectory:
         write_json(self.status, asdict(status))
 
     @contextmanager
-    def locked(self, wanted: bool = True) -> Iterator[None]:
-        """Hold the run for this process while training; DataError when another one on this machine holds it."""
+    def locked(self, wanted: bool = True) -> Iterator[Callable[[], None]]:
+        """Hold the run for this process while training; DataError when another one on this machine holds it.
+
+        Yields what raises DataError once the run was moved or removed: another may be in its place then.
+        """
         if not wanted:
-            yield
+            yield lambda: None
             return
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
             raise DataError(f"--run {self.root}: is no folder; choose another name") from None
         with (self.root / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DataError(
-                    f"{self.root}: another process is training here; wait for it or give another --run"
-                ) from None
-            yield
+            if not _lock(file):
+                raise DataError(f"{self.root}: another process is training here; wait for it or give another --run")
+            held = self.root.stat()
+
+            def require_in_place() -> None:
+                if not (self.root.exists() and os.path.samestat(held, self.root.stat())):
+                    raise DataError(f"{self.root}: was moved or removed meanwhile; give --run its new place to go on")
+
+            yield require_in_place
 
     @contextmanager
-    def reserved(self, what: str, wait: bool = True) -> Iterator[bool]:
-        """Keep other processes of any node off `what` -> whether that was possible; if wait, it is in the end."""
+    def reserved(self, what: str, waiting: Callable[[], None] | None = None) -> Iterator[bool]:
+        """Keep other processes of any node off `what` -> whether that was possible.
+
+        waiting: it is in the end, and this is called every second until then; None: there is no waiting.
+        """
         path = self.root / ".locks" / what
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield False
-                return
+            while not _lock(file):
+                if waiting is None:
+                    yield False
+                    return
+                waiting()
+                time.sleep(1)
             yield True
 
     def rewind(self, images_seen: int) -> None:
@@ -276,8 +300,18 @@ class RunDirectory:
         for path in (*self.samples(), *self.walks(), *self.snapshots(), *self.checkpoints(), *found):
             if seen_by(path) > images_seen:
                 path.unlink()
-        for path in (*self._files("checkpoints", TEMPORARY), *self._files("snapshots", TEMPORARY)):
-            path.unlink()
+        for folder in ("", "checkpoints", "snapshots", "samples", "walks", "neighbours", "probes"):
+            for path in self._files(folder, TEMPORARY):
+                path.unlink()
+
+
+def _lock(file: IO[str]) -> bool:
+    """Whether it is this process's from now on, until it is closed."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def run_of(snapshot: Path) -> RunDirectory | None:

@@ -11,13 +11,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from progan.files import atomic_path
-from progan.types import DataError
+from progan.types import Damaged, DataError
 
 
 def save_tensors(path: Path, kind: str, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """`kind` names the format and its version; `facts` is JSON. DataError where there is no room."""
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    header = {"progan": json.dumps({"format": kind, "sha256": _digest(held), **facts})}
+    told = {"format": kind, **facts}
+    header = {"progan": json.dumps({"checksum": _digest(held, told), **told})}
     with atomic_path(path) as temporary:
         try:
             save_file(held, temporary, metadata=header)
@@ -28,27 +29,39 @@ def save_tensors(path: Path, kind: str, tensors: dict[str, Tensor], facts: dict[
 
 
 def load_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors (on the CPU) and facts of a file of this `kind`; DataError naming the file otherwise.
+    """The tensors (on the CPU) and facts of a file of this `kind`.
 
-    Files of before there was a checksum have none to compare.
+    DataError where the file cannot be read, Damaged where it is no such file, or not as it was written. Files of before
+    2026-12-01 have a checksum of the tensors alone, older ones none.
     """
+    _require_readable(path, kind)
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {}).get("progan", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"{path}: not a readable {kind} ({error})") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise Damaged(f"{path}: not a readable {kind} ({error})") from None
+    of_tensors, of_all = facts.pop("sha256", None), facts.pop("checksum", None)
+    if of_tensors not in (None, _digest(tensors)) or of_all not in (None, _digest(tensors, facts)):
+        raise Damaged(f"{path}: damaged: its contents do not have the checksum they were written with")
     if facts.get("format") != kind:
-        raise DataError(f"{path}: is {facts.get('format', 'some other safetensors file')!r}, expected {kind!r}")
-    wanted = facts.pop("sha256", None)
-    if wanted is not None and wanted != _digest(tensors):
-        raise DataError(f"{path}: damaged: its tensors do not have the checksum they were written with")
+        raise Damaged(f"{path}: is {facts.get('format', 'some other safetensors file')!r}, expected {kind!r}")
     return tensors, facts
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
-    """Of names and contents."""
+def _require_readable(path: Path, kind: str) -> None:
+    """What stands in the way is no damage: of a disk, or of rights."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise DataError(f"{path}: not a readable {kind} ({error.strerror})") from None
+
+
+def _digest(tensors: dict[str, Tensor], facts: dict[str, Any] | None = None) -> str:
+    """Of names and contents, and of facts if given."""
     digest = sha256()
+    if facts is not None:
+        digest.update(json.dumps(json.loads(json.dumps(facts)), sort_keys=True).encode())
     for name in sorted(tensors):
         digest.update(name.encode())
         digest.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().data)

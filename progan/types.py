@@ -40,6 +40,10 @@ class DataError(ProganError):
     """A file or data set is wrong. The message names the file."""
 
 
+class Damaged(DataError):
+    """A file does not hold what was written into it."""
+
+
 class TrainingError(ProganError):
     """Training cannot go on (a loss became non-finite); the last checkpoint is intact."""
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 from progan.files import append_jsonl, atomic_path, keep_jsonl, read_jsonl, write_text
 from progan.rundir import RunDirectory, Status, resolution_of, seen_by
 from progan.tensorfile import load_tensors, save_tensors
-from progan.types import DataError
+from progan.types import Damaged, DataError
 
 ROOT = Path(__file__).parents[1]
 
@@ -170,3 +171,42 @@ def test_facts_are_plain_json(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     run.write_facts({"phases": []})
     assert json.loads(run.facts.read_text()) == run.read_facts() == {"phases": []}
+
+
+def test_whoever_waits_for_a_reserved_name_shows_that_it_lives(tmp_path: Path) -> None:
+    directory, signs = RunDirectory(tmp_path), []
+    with ExitStack() as first:
+        assert first.enter_context(directory.reserved("a snapshot"))
+        with directory.reserved("a snapshot") as mine:
+            assert not mine
+
+        def waiting() -> None:
+            signs.append("alive")
+            first.close()
+
+        with directory.reserved("a snapshot", waiting) as mine:
+            assert mine
+    assert signs == ["alive"]
+
+
+def test_a_run_that_is_moved_while_it_is_held_is_told(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    with directory.locked() as require_in_place:
+        require_in_place()
+        directory.root.rename(tmp_path / "moved")
+        for _ in range(2):
+            with pytest.raises(DataError, match=r"was moved or removed meanwhile; give --run its new place to go on$"):
+                require_in_place()
+            directory.root.mkdir(exist_ok=True)  # another run is in its place
+
+
+def test_facts_of_a_file_of_tensors_are_under_its_checksum(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    save_tensors(path, "state 1", {"a": torch.ones(3)}, {"images_seen": 2048, "sizes": (4, 8), "limits": {8: 1, 16: 2}})
+    assert load_tensors(path, "state 1")[1]["images_seen"] == 2048
+    path.write_bytes(path.read_bytes().replace(b"2048", b"1048"))
+    with pytest.raises(Damaged, match="damaged: its contents do not have the checksum they were written with"):
+        load_tensors(path, "state 1")
+    path.write_bytes(path.read_bytes().replace(b"1048", b"1x48"))
+    with pytest.raises(Damaged, match="not a readable state 1"):
+        load_tensors(path, "state 1")

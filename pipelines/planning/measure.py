@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 
 from pipelines.device import device_memory, device_name, evaluation_device
-from pipelines.measuring import EVALUATION_SEED, load_network
+from pipelines.measuring import EVALUATION_SEED, evaluator_of, load_network
 from pipelines.planning.figures import Figure, stamp
 from pipelines.planning.subject import Subject
 from progan.engine.timing import time_rounds
 from progan.engine.trial import RandomImages, Trial
 from progan.metrics import METRICS, MetricSpec, of_all, parse
-from progan.metrics.evaluator import Evaluator
 from progan.metrics.real_side import RealSet
 from progan.sampling.generate import image_sequence
 from progan.schedule import Phase, Stage
@@ -57,7 +56,7 @@ def measure_rounds(subject: Subject, budget: float, patience: float, tell: Tell)
 def _round_seconds(subject: Subject, stage: Stage, budget: float) -> float:
     device, system = evaluation_device(), subject.system()
     place(system, device)
-    trial = Trial(system, subject.config.optim, subject.phase(stage), subject.data, device)
+    trial = Trial(system, subject.config.optim, subject.phase(stage), subject.data, device, subject.processes)
     return time_rounds(trial, device, budget).seconds
 
 
@@ -102,13 +101,8 @@ def _evaluation_seconds(subject: Subject, spec: MetricSpec, resolution: int) -> 
     set_phase(system.generator, Phase(0, resolution, 1.0, 1, 0.0))
     draw = image_sequence(system.generator.to(device), resolution, EVALUATION_SEED, system.latents, system.labels)
     noise, reals = RandomImages(subject.data), 2 * spec.real_images
-    evaluator = Evaluator(
-        names=[spec],
-        real=RealSet(lambda px, start, count: noise.batch(px, 0, count, slice(None)).images, reals, "noise"),
-        seed=EVALUATION_SEED,
-        device=device,
-        load_network=lambda: load_network(subject.config.evaluation),
-    )
+    real = RealSet(lambda px, start, count: noise.batch(px, 0, count, slice(None)).images, reals, "noise")
+    evaluator = evaluator_of([spec], real, lambda: load_network(subject.config.evaluation))
     obstacles = evaluator.preflight(resolution)
     if obstacles:
         raise DataError(obstacles[0])

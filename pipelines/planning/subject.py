@@ -50,5 +50,5 @@ class Subject:
             if most is not None:
                 limits = {**optim.max_images_per_process, stage.resolution: most}
                 optim = optim.model_copy(update={"max_images_per_process": limits})
-            self._tallies[key] = tally(self.example, optim, self.phase(stage), self.data)
+            self._tallies[key] = tally(self.example, optim, self.phase(stage), self.data, self.processes)
         return self._tallies[key]

@@ -31,19 +31,14 @@ class Loader:
     processes of a node. Beside them a process holds 1 + `config.read_ahead` batches.
     """
 
-    def __init__(
-        self, manifest: Manifest, config: DataConfig, seed: int, local_processes: int = 1, pin: bool = True
-    ) -> None:
-        """local_processes: that train together on this node and share its cores and memory.
-
-        pin: hand out page-locked images where there is a CUDA device, which copies them while it computes.
-        """
+    def __init__(self, manifest: Manifest, config: DataConfig, seed: int, local_processes: int = 1) -> None:
+        """local_processes: that train together on this node and share its cores and memory."""
         self._manifest = manifest
         self._config = config
         self._seed = seed
         self._shared = local_processes > 1
         self._threads = max(1, len(os.sched_getaffinity(0)) // local_processes)
-        self._pin = pin and torch.cuda.is_available()
+        self._pin = torch.cuda.is_available()  # page-locked images are copied to a device while it computes
         self._shown = ShownLabels(manifest, config.labelled_per_class, seed)
         self._order = self._shown.balanced("data.balanced") if config.balanced else Shuffled(manifest.count, seed)
         self._labelled_order: Order | None = None

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from progan.distributed.world import World, together
-from progan.types import ConfigError, DataError, ProganError, TrainingError
+from progan.types import ConfigError, Damaged, DataError, ProganError, TrainingError
 
 Result = TypeVar("Result")
 PATIENCE = timedelta(hours=6)  # for one that measures; who stands still is found by the watch long before
@@ -58,15 +58,20 @@ def to_all_ranks(value: Result, world: World) -> list[Result]:
     """The values of all ranks, in their order, on each."""
     if world.size == 1:
         return [value]
+    world.pulse.arrivals += 1
     values: list[Any] = [None] * world.size
     with together():
         dist.all_gather_object(values, value, group=_cpu_group())
     return values
 
 
-def from_main_rank(value: Result, world: World) -> Result:
-    """What rank 0 has: a decision that depends on files, which ranks may see at different times."""
-    return to_all_ranks(value, world)[0]
+def from_main_rank(call: Callable[[], Result], world: World) -> Result:
+    """What `call` gives on rank 0, of files for instance, which ranks may see at different times.
+
+    All learn of an error.
+    """
+    found, _ = on_every_rank(lambda: call() if world.is_main else None, world)
+    return cast(Result, to_all_ranks(found, world)[0])
 
 
 def largest(number: int, world: World) -> int:
@@ -77,6 +82,7 @@ def largest(number: int, world: World) -> int:
 def summed(numbers: Tensor, world: World) -> Tensor:
     """The sums of the ranks' numbers, which are on the CPU."""
     if world.size > 1:
+        world.pulse.arrivals += 1
         numbers = numbers.clone()
         with together():
             dist.all_reduce(numbers, group=_cpu_group())
@@ -93,7 +99,8 @@ def _first(problem: ProganError | None, world: World) -> ProganError:
 
 def _kind(problem: ProganError) -> type[ProganError]:
     """Its class, without what a narrower one carries beside the message."""
-    return next(kind for kind in (ConfigError, DataError, TrainingError, ProganError) if isinstance(problem, kind))
+    kinds = (ConfigError, Damaged, DataError, TrainingError, ProganError)
+    return next(kind for kind in kinds if isinstance(problem, kind))
 
 
 @cache

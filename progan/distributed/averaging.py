@@ -18,7 +18,8 @@ def broadcast_parameters(modules: Iterable[nn.Module]) -> None:
     for module in modules:
         for tensor in module.state_dict().values():
             sent = tensor.contiguous()  # a tensor with the channels innermost cannot be sent as it lies
-            dist.broadcast(sent, src=0)
+            with together():
+                dist.broadcast(sent, src=0)
             tensor.copy_(sent)
 
 

@@ -35,14 +35,14 @@ class Tally:
     gradient_bytes: int  # of these, what processes average
 
 
-def tally(system: System, optim: OptimConfig, phase: Phase, data: DataSpec) -> Tally:
-    """Of rounds at `phase`, phase.batch being the process's share.
+def tally(system: System, optim: OptimConfig, phase: Phase, data: DataSpec, processes: int = 1) -> Tally:
+    """Of rounds at `phase` by one of so many processes, phase.batch being its share.
 
     system: on the CPU. It is left untrained, and may be counted again; only `calibrate` is called.
     """
     alike = {"fp16": "bf16", "tf32": "fp32"}  # in size; only these two do without a look at any number
     optim = optim.model_copy(update={"precision": alike.get(optim.precision, optim.precision), "compile": False})
-    return tally_rounds(Trial(system, optim, phase, data, torch.device("cpu")))
+    return tally_rounds(Trial(system, optim, phase, data, torch.device("cpu"), processes))
 
 
 def tally_rounds(trial: Rounds) -> Tally:

@@ -1,5 +1,6 @@
 """Rounds on random images: to count or to time what they cost."""
 
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -54,13 +55,21 @@ class Rounds(Protocol):
 
 
 class Trial:
-    """A training that stays at one phase, by one process alone; phase.batch is that process's share."""
+    """A training that stays at one phase, by one process of several; phase.batch is that process's share."""
 
-    def __init__(self, system: System, optim: OptimConfig, phase: Phase, data: DataSpec, device: torch.device) -> None:
+    def __init__(
+        self,
+        system: System,
+        optim: OptimConfig,
+        phase: Phase,
+        data: DataSpec,
+        device: torch.device,
+        processes: int = 1,
+    ) -> None:
         self.training: Training = start(system, optim)
         self._phase, self._images = phase, RandomImages(data)
         self._rules = Rules(0, optim, True, 1, World(), device)
-        calibrate(system, phase, self._images, self._rules)
+        calibrate(system, replace(phase, batch=phase.batch * processes), self._images, self._rules)
 
     @property
     def period(self) -> int:

@@ -8,20 +8,12 @@ from progan.types import UNLABELLED, Batch, Verdict
 
 
 class FeatureMatching(Term):
-    """Mean over f of (mean f(real) - mean f(fake))^2, f the features of D (arXiv 1606.03498, section 3.1).
-
-    `squared` False: of the absolute differences, as its authors trained on photographs.
-    """
+    """Mean over f of (mean f(real) - mean f(fake))^2, f the features of D (arXiv 1606.03498, section 3.1)."""
 
     reads_real = True
 
-    def __init__(self, squared: bool = True) -> None:
-        super().__init__()
-        self.squared = squared
-
     def forward(self, game: Round) -> Tensor:
-        difference = _mean_features(game.on_real) - _mean_features(game.on_fake)
-        return (difference.square() if self.squared else difference.abs()).mean()
+        return (_mean_features(game.on_real) - _mean_features(game.on_fake)).square().mean()
 
 
 def _mean_features(verdict: Verdict) -> Tensor:

@@ -284,7 +284,7 @@ class EvaluationConfig(Settings):
     """What is measured while training."""
 
     metrics: tuple[str, ...] = ("swd16k",)  # by protocol name
-    every_kimg: Annotated[float, Field(gt=0)] = 400.0  # thousands of images seen between measurements
+    every_kimg: Annotated[float, Field(ge=0.001)] = 400.0  # thousands of images seen between measurements
     in_training: bool = True  # False: training goes on at once, and progan evaluate RUN --due measures beside it
     seeds: Annotated[int, Field(ge=1, le=10)] = 1  # sets of generated images measured; from 2 on with an interval
     # The Inception network's; null: PROGAN_INCEPTION_WEIGHTS, then torch-fidelity's cache, then the web.

@@ -143,6 +143,7 @@ class Evaluator:
         return {spec: spans[self._families[spec.family].view or spec] for spec in specs}
 
     def _measured(self, spec: MetricSpec, span: Span, progress: Progress) -> _Measured:
+        self._world.pulse.beat()
         progress(f"{spec.name}: comparing generated images", 0, 0)
         began = time.perf_counter()
         family = self._families[spec.family]

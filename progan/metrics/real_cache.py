@@ -49,11 +49,11 @@ class RealCache:
             stem = f"features-{self._digest(_of_network(network, resolution))}"
             with atomic_path(folder / f"{stem}-{images}.safetensors") as temporary:
                 save_file({name: layer.contiguous() for name, layer in features._asdict().items()}, temporary)
+            for path in self._features(resolution, network):
+                if _images(path) < images:
+                    path.unlink(missing_ok=True)
 
         self._write(write)
-        for path in self._features(resolution, network):
-            if _images(path) < images:
-                path.unlink(missing_ok=True)
 
     def floor(self, spec: MetricSpec, resolution: int, network: FeatureNetwork | None) -> Outcomes | None:
         if self._folder is None:

@@ -128,7 +128,7 @@ class RealSides:
             return _Kept(None, self._span(spec, "real", 0, images))
         network, resolution = self._families.network(), self._resolution
         known = self._cache.features(resolution, network, images) if self._world.is_main else None
-        if from_main_rank(known is not None, self._world):
+        if from_main_rank(lambda: known is not None, self._world):
             return _Kept(known, None)
         span = self._span(spec, "real", 0, images)
         return _Kept(None, span, lambda found: self._cache.keep_features(resolution, network, found))
@@ -148,6 +148,7 @@ class RealSides:
             self._summaries.update(dict.fromkeys(parts))
             return
         for spec in list(parts):
+            self._world.pulse.beat()
             progress(f"{spec.name}: comparing real images at {self._resolution} px", 0, 0)
             family = self._families[spec.family]
             summaries = [family.summary(part.kept.all(), part.images) for part in parts[spec]]
@@ -160,15 +161,17 @@ class RealSides:
 
     def _recall_floors(self, specs: Sequence[MetricSpec]) -> None:
         """What the main rank has measured or finds on disk all of them know, for it decides what is drawn."""
-        wanted = [spec for spec in specs if spec.row.needs_real and self._world.is_main]
-        found = {
-            spec: self._floors.get((spec, self._resolution))
-            or self._cache.floor(spec, self._resolution, self._network(spec))
-            for spec in wanted
-        }
-        for spec, floor in from_main_rank(found, self._world).items():
+
+        def recall() -> dict[MetricSpec, Outcomes | None]:
+            wanted = [spec for spec in specs if spec.row.needs_real]
+            return {spec: self._floors.get((spec, self._resolution)) or self._kept_floor(spec) for spec in wanted}
+
+        for spec, floor in from_main_rank(recall, self._world).items():
             if floor is not None:
                 self._floors[spec, self._resolution] = floor
+
+    def _kept_floor(self, spec: MetricSpec) -> Outcomes | None:
+        return self._cache.floor(spec, self._resolution, self._network(spec))
 
     def _keep_floor(self, spec: MetricSpec, floor: Outcomes) -> None:
         self._floors[spec, self._resolution] = floor

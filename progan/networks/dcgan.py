@@ -42,7 +42,8 @@ class DcganGenerator(nn.Module):
         self,
         resolution: int,
         latent_dim: int,
-        levels: Sequence[Level],  # the dense layer's, then each further one's; sizes as `fits` says, up to resolution
+        # The dense layer's, then each further one's; up to the resolution a size stays, doubles or gives one less.
+        levels: Sequence[Level],
         channels: int = 3,  # 1: grey
         num_classes: int = 0,
         norm: Norm = nn.BatchNorm2d,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from progan.nn.float32 import float32
 from progan.sampling.latents import draw_labels, draw_latents
 from progan.types import LabelSpace, LatentSpace
 
@@ -32,7 +33,8 @@ def generate(generator: nn.Module, latents: Tensor, labels: Tensor, resolution: 
     """
     device, at_once = next(generator.parameters()).device, images_at_once(resolution)
     chunks = zip(torch.split(latents, at_once), torch.split(labels, at_once), strict=True)
-    return torch.cat([to_uint8(generator(z.to(device), y.to(device))).cpu() for z, y in chunks])
+    with float32("ieee"):  # whatever training has set, or torch has unless it is told
+        return torch.cat([to_uint8(generator(z.to(device), y.to(device))).cpu() for z, y in chunks])
 
 
 def image_sequence(

@@ -17,7 +17,6 @@ def build(config: AcganConfig, data: DataSpec, resolution: int) -> System:
     on_fake = Weighted("label_fake", FakeLabel(), config.label_fake_weight)
     return System(
         **pair._asdict(),
-        indivisible=config.indivisible,
         objectives={
             "discriminator": Objective(
                 [

@@ -21,7 +21,6 @@ def build(config: ConditionalConfig, data: DataSpec, resolution: int) -> System:
     )
     return System(
         **pair._asdict(),
-        indivisible=config.indivisible,
         objectives={
             "discriminator": Objective([Weighted("logistic", LogisticDiscriminator())]),
             "generator": Objective([Weighted("logistic", LogisticGenerator())]),

@@ -13,7 +13,6 @@ from progan.nn.norm import VirtualBatchNorm
 from progan.random import draw
 from progan.systems.pair import Pair, Shape
 from progan.systems.settings.networks import ConvolutionalNetworks
-from progan.types import ConfigError
 
 
 def build(config: ConvolutionalNetworks, shape: Shape) -> Pair:
@@ -59,9 +58,7 @@ def _norm(config: ConvolutionalNetworks) -> Norm:
 
 
 def _keep(reference: Reference, images: Tensor) -> None:
-    """The first real images as the discriminator's reference batch. ConfigError where they are too few."""
+    """The first real images as the discriminator's reference batch."""
     wanted = len(reference.rows)
-    if len(images) < wanted:
-        rule = f"{wanted} images are more than a batch of {len(images)}"
-        raise ConfigError(f"system.networks.reference: {rule}; lower it, or raise schedule.batch")
+    assert len(images) >= wanted, "a first batch has as many images as the settings say"
     reference.rows.copy_(images[:wanted])

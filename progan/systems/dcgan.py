@@ -20,7 +20,6 @@ def build(config: DcganConfig, data: DataSpec, resolution: int) -> System:
     steps: list[Role] = ["generator"] * config.generator_steps
     return System(
         **pair._asdict(),
-        indivisible=config.indivisible,
         objectives={
             "discriminator": _objective(
                 Weighted("logistic", LogisticDiscriminator(config.real_target)),

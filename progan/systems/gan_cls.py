@@ -23,7 +23,6 @@ def build(config: GanClsConfig, data: DataSpec, resolution: int) -> System:
     pair = _reading(config, data, resolution)
     return System(
         **pair._asdict(),
-        indivisible=config.indivisible,
         objectives={
             "discriminator": Objective([Weighted("logistic", MatchingAware())]),
             "generator": Objective([Weighted("logistic", LogisticGenerator())]),

@@ -23,7 +23,6 @@ def build(config: SemiSupervisedConfig, data: DataSpec, resolution: int) -> Syst
     ]
     return System(
         **pair._asdict(),
-        indivisible=config.indivisible,
         objectives={
             "discriminator": Objective(judging),
             "generator": Objective([Weighted(config.generator_loss, GENERATORS[config.generator_loss]())]),

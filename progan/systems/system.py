@@ -34,9 +34,6 @@ class System:
     order: tuple[Role, ...] = ("discriminator", "generator")  # the plays of a round
     joint: bool = True  # D may judge reals and fakes in one call: its layers keep samples (or groups of them) apart
     group: int = 1  # consecutive samples a layer treats together: a rank's share of a batch must be a multiple
-    # A layer or term treats a process's whole share of a batch together (batch norm, a mean over samples): it cannot be
-    # played in parts, and several processes train nearly, but not exactly, what one does.
-    indivisible: bool = False
     calibrate: Callable[[Tensor], None] | None = None  # sees the first batch of reals, N3RR in [-1, 1], before it plays
 
     @property

@@ -24,6 +24,7 @@ SYSTEMS: dict[str, Callable[[Any, DataSpec, int], System]] = {
 
 
 def build(config: SystemConfig, data: DataSpec, resolution: int) -> System:
-    """Weights are drawn from torch's global generator. ConfigError where the data do not fit; see `config.check`."""
-    config.check(data, resolution)
+    """Weights are drawn from torch's global generator. ConfigError where data or resolution do not fit."""
+    config.check_labels(data)
+    config.check_resolution(resolution)
     return SYSTEMS[config.name](config, data, resolution)

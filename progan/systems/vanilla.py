@@ -23,7 +23,6 @@ def build(config: VanillaConfig, data: DataSpec, resolution: int) -> System:
     pair = build_pair(config.networks, Shape(resolution, config.latent_space))
     return System(
         **pair._asdict(),
-        indivisible=config.indivisible,
         objectives={
             "discriminator": Objective([Weighted("logistic", LogisticDiscriminator())]),
             "generator": Objective([FORMS[config.loss]()]),

@@ -88,7 +88,6 @@ def _system(noted: Noted | None = None, seen: list[Tensor] | None = None) -> Sys
         latents=LatentSpace(4, "uniform"),
         labels=LabelSpace(2),
         order=("discriminator", "discriminator", "generator", "generator", "generator"),
-        indivisible=True,
         calibrate=None if seen is None else seen.append,
     )
 

@@ -79,7 +79,7 @@ def test_the_file_says_how_it_was_made_and_how_well_it_does(file: Path, folder: 
         header = json.loads(stored.metadata()["progan"])
     assert header == {
         "format": "progan classifier 1",
-        "sha256": header["sha256"],
+        "checksum": header["checksum"],
         "name": "tones",
         "classes": ["dark", "light"],
         "multilabel": False,

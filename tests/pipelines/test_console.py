@@ -46,3 +46,14 @@ def test_a_command_that_is_stopped_says_so_in_one_line(number: signal.Signals) -
     assert process.stderr is not None
     assert process.stderr.read() == f"stopped by {number.name}; the same command goes on or starts again\n"
     assert process.wait() == 128 + number
+
+
+def test_a_signal_amid_an_import_is_not_lost(tmp_path: Path) -> None:
+    """Where a library in C imports, an exception would be."""
+    stopping = f"os.kill(os.getpid(), {int(signal.SIGTERM)}); [0 for _ in range(10**5)]"
+    (tmp_path / "victim.py").write_text(f"import os\ntry: {stopping}\nexcept BaseException: pass")
+    code = f"import sys, time; sys.path.append({str(tmp_path)!r}); from pipelines.console import user_errors\n"
+    process = _python(code + "with user_errors():\n    import victim; time.sleep(20)")
+    assert process.stderr is not None
+    assert process.stderr.read() == "stopped by SIGTERM; the same command goes on or starts again\n"
+    assert process.wait() == 128 + signal.SIGTERM

@@ -16,9 +16,13 @@ def test_a_refused_command_changes_nothing_in_the_run(config: Path, run: Path, t
     assert "optim.beta2 was 0.99, now 0.5" in refused("train", config, "--run", copy.root, "optim.beta2=0.5")
     assert copy.read_status() == RunDirectory(run).read_status()
     shutil.rmtree(copy.root / "checkpoints")
-    assert "snapshots but no checkpoint; restore one" in refused("train", config, "--run", copy.root)
-    assert len(copy.snapshots()) == len(RunDirectory(run).snapshots())
+    for snapshot in copy.snapshots()[:-1]:
+        snapshot.unlink()
+    line = refused("train", config, "--run", copy.root)
+    assert "holds 1 snapshots and no checkpoint, though there was one; restore it" in line
+    assert copy.snapshots()[0].read_bytes() == RunDirectory(run).snapshots()[-1].read_bytes()
     assert copy.read_metrics() == RunDirectory(run).read_metrics()
+    assert copy.read_stats() == RunDirectory(run).read_stats()
 
 
 def test_a_run_without_its_settings_does_not_go_on(config: Path, run: Path, tmp_path: Path) -> None:
@@ -26,9 +30,41 @@ def test_a_run_without_its_settings_does_not_go_on(config: Path, run: Path, tmp_
     shutil.copytree(run, copy.root)
     copy.config.unlink()
     line = refused("train", config, "--run", copy.root, "seed=8")
-    assert f"{copy.config}: missing, though there are checkpoints" in line
+    assert f"{copy.root}: config.yaml is missing, and there is stats.jsonl; restore it, or give another --run" in line
     assert not copy.config.exists()
     assert copy.checkpoints()[-1].read_bytes() == last(run).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("samples/000000100-0016px.png", "walks/000000100-0016px.png", "neighbours/000000100.json"),
+        *("snapshots/000000100.safetensors", "stats.jsonl", "facts.json"),
+    ],
+)
+def test_files_of_the_user_s_that_lie_where_training_would_write_are_left_alone(
+    name: str, config: Path, tmp_path: Path
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text('{"loss": 1}\n')
+    line = refused("train", config, "--run", tmp_path)
+    assert f"{tmp_path}: config.yaml is missing, and there is {name}; restore it, or give another --run" in line
+    assert {path.name for path in tmp_path.iterdir()} <= {".lock", Path(name).parts[0]}
+    assert (tmp_path / name).read_text() == '{"loss": 1}\n'
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_taken_for_a_damaged_one(
+    config: Path, run: Path, tmp_path: Path
+) -> None:
+    copy = RunDirectory(tmp_path / "copy")
+    shutil.copytree(run, copy.root)
+    newest = copy.checkpoints()[-1]
+    newest.unlink()
+    newest.mkdir()  # root may read any file, but no folder
+    assert refused("train", config, "--run", copy.root) == (
+        f"error: {newest}: not a readable progan checkpoint 1 (Is a directory)\n"
+    )
+    assert len(copy.snapshots()) == len(RunDirectory(run).snapshots())
 
 
 def test_a_run_is_a_folder(config: Path, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_wordings_change_while_a_network_learns() -> None:
 
 def test_it_cannot_be_played_in_parts_since_wrong_texts_are_those_of_others() -> None:
     plain = CONFIG.model_copy(update={"networks": CONFIG.networks.model_copy(update={"norm": "none"})})
-    assert build(plain, FACES, SIZE).indivisible
+    assert plain.indivisible
 
 
 def test_one_class_an_image_and_virtual_batch_norm_are_refused_in_one_line() -> None:

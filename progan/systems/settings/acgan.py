@@ -22,6 +22,5 @@ class AcganConfig(PairConfig):
     label_real_weight: Weight = 1.0  # of the label loss on real images; above the next one: weighted AC-GAN
     label_fake_weight: Weight = 1.0  # of the label loss on generated images, which both players make small
 
-    def check(self, data: DataSpec, resolution: int) -> None:
+    def check_labels(self, data: DataSpec) -> None:
         require_labels(data, self.name)
-        super().check(data, resolution)

@@ -15,6 +15,5 @@ class ConditionalConfig(PairConfig):
     name: Literal["conditional"] = "conditional"
     networks: Annotated[Networks, unless_named("dense")] = DenseNetworks()
 
-    def check(self, data: DataSpec, resolution: int) -> None:
+    def check_labels(self, data: DataSpec) -> None:
         require_labels(data, self.name)
-        super().check(data, resolution)

@@ -26,9 +26,8 @@ class GanClsConfig(PairConfig):
     def indivisible(self) -> bool:
         return True
 
-    def check(self, data: DataSpec, resolution: int) -> None:
+    def check_labels(self, data: DataSpec) -> None:
         require_attributes(data, self.name)
-        super().check(data, resolution)
 
     @model_validator(mode="after")
     def _norm_needs_no_captions(self) -> "GanClsConfig":

@@ -1,7 +1,7 @@
 """The pairs of networks from which systems that do not grow choose."""
 
 import itertools
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -52,6 +52,8 @@ class DenseNetworks(Settings):
     bias: float = 0.1  # the first biases
     minibatch_kernels: Kernels | None = None  # D's; null: none
 
+    first_images: ClassVar[int] = 0
+
     @property
     def indivisible(self) -> bool:
         return self.minibatch_kernels is not None or self.generator_layers.batch_norm
@@ -77,6 +79,10 @@ class ConvolutionalNetworks(Settings):
     minibatch_kernels: Kernels | None = None  # D's; null: none
     deviation: Deviation = 0.02  # of the first weights, a truncated normal
     bias: float = 0.1  # the first biases
+
+    @property
+    def first_images(self) -> int:
+        return self.reference if self.norm == "virtual" else 0
 
     @property
     def indivisible(self) -> bool:

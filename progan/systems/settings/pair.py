@@ -13,7 +13,7 @@ class PairConfig(Settings):
     """Of networks that do not grow; which ones where none are named, each system says itself."""
 
     grows: ClassVar[bool] = False
-    group: ClassVar[int] = 1  # see `System`
+    group: ClassVar[int] = 1  # consecutive samples a layer treats together
     name: str
     latent_dim: Annotated[int, Field(ge=1)] = 100
     latents: Literal["normal", "uniform"] = "uniform"  # N(0, 1) or U(-1, 1), each coordinate
@@ -24,10 +24,21 @@ class PairConfig(Settings):
         return LatentSpace(self.latent_dim, self.latents)
 
     @property
+    def first_images(self) -> int:
+        """Real ones that the first batch must have at least, for they stay in use."""
+        return self.networks.first_images
+
+    @property
     def indivisible(self) -> bool:
-        """See `System`."""
+        """Whether a layer or term treats a process's whole share of a batch together (batch norm, a mean over samples).
+
+        Such a share cannot be played in parts, and several processes train nearly, but not exactly, what one does.
+        """
         return self.networks.indivisible
 
-    def check(self, data: DataSpec, resolution: int) -> None:
-        """ConfigError where networks or data do not fit each other; LabelsMissing where the data lack labels."""
+    def check_resolution(self, resolution: int) -> None:
+        """ConfigError where the networks do not lead to it."""
         self.networks.check(resolution, self.latent_dim)
+
+    def check_labels(self, data: DataSpec) -> None:
+        """LabelsMissing for data without the labels that are needed, ConfigError for labels of another kind."""

@@ -38,7 +38,8 @@ class ProganConfig(Settings):
     """The defaults are the published networks and loss."""
 
     grows: ClassVar[bool] = True
-    indivisible: ClassVar[bool] = False  # see `System`
+    first_images: ClassVar[int] = 0  # see `PairConfig`
+    indivisible: ClassVar[bool] = False
     name: Literal["progan"] = "progan"
     latent_dim: Annotated[int, Field(ge=1)] = 512
     maps_base: Annotated[int, Field(ge=16)] = 8192  # feature maps at 2^r px: min(maps_base / 2^(r-1), maps_max)
@@ -51,8 +52,10 @@ class ProganConfig(Settings):
 
     @property
     def group(self) -> int:
-        """See `System`."""
         return self.stddev_group or 1
 
-    def check(self, data: DataSpec, resolution: int) -> None:
-        """Any data will do, with labels or without."""
+    def check_resolution(self, resolution: int) -> None:
+        """Whether it is a power of two, all settings together say."""
+
+    def check_labels(self, data: DataSpec) -> None:
+        """Any will do, and none."""

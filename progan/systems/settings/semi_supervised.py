@@ -26,6 +26,5 @@ class SemiSupervisedConfig(PairConfig):
     def indivisible(self) -> bool:
         return self.networks.indivisible or self.generator_loss == "feature_matching"
 
-    def check(self, data: DataSpec, resolution: int) -> None:
+    def check_labels(self, data: DataSpec) -> None:
         require_one_class_an_image(data)
-        super().check(data, resolution)
