@@ -11,7 +11,7 @@ import typer
 import progan
 from pipelines.arguments import ConfigFile, Overrides, Run
 from pipelines.classifier_command import classifier
-from pipelines.console import launcher_number, user_errors
+from pipelines.console import is_alone, user_errors
 from pipelines.measuring_commands import best, classify, compare, diagnose, evaluate, neighbours
 from pipelines.picture_commands import export, sample, timelapse, walk
 from pipelines.probe_command import probe
@@ -173,7 +173,7 @@ def train(
 
             overview(config, overrides or [], processes or 1)
             return
-        if launcher_number("WORLD_SIZE", 1) < 2:  # of several, ranks agree on what is wrong
+        if config.is_file() and is_alone():  # a pipe is read once; of several processes, all agree on what is wrong
             from pipelines.fit import check_before_torch
 
             check_before_torch(config, overrides or [], processes or 1)

@@ -34,6 +34,12 @@ def launcher_number(name: str, otherwise: int) -> int:
     return int(text or otherwise)
 
 
+def is_alone() -> bool:
+    """Whether nothing in the environment speaks of other processes."""
+    several = any(launcher_number(name, 1) > 1 for name in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"))
+    return not several and "MASTER_ADDR" not in os.environ
+
+
 def is_main_process() -> bool:
     """By the launcher's environment: known before any library is imported."""
     try:

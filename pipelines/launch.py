@@ -95,7 +95,8 @@ def require_a_gpu_each(processes: int, gpus: int) -> None:
 def require_no_gpu_given() -> None:
     """ConfigError where the scheduler gave GPUs that torch does not see: the CPU would work in their place, unasked."""
     if launcher_number("SLURM_GPUS_ON_NODE", 0) and not wants_cpu():
-        reason = "it is built for CPUs" if torch.version.cuda is None else "the driver may be too old for it"
+        for_cpus = torch.version.cuda is None and torch.version.hip is None
+        reason = "it is built for CPUs" if for_cpus else "the driver may be too old for it"
         raise ConfigError(
             f"SLURM_GPUS_ON_NODE: the job has GPUs, but torch {torch.__version__} sees none ({reason}); "
             "install another torch, or set ACCELERATE_USE_CPU=true"

@@ -92,6 +92,13 @@ def test_the_report_is_written(run: Path) -> None:
     assert "swd1k" in (run / "report.md").read_text()
 
 
+def test_settings_may_come_through_a_pipe(config: Path) -> None:
+    command = [sys.executable, "-m", "pipelines", "train", "/dev/stdin", "optim.beta1=2"]
+    ended = subprocess.run(command, cwd=ROOT, input=config.read_text(), capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: optim.beta1: ")  # not that there are no settings
+
+
 def test_a_dry_run_shows_settings_and_phases_and_trains_nothing(config: Path) -> None:
     directory = config.parent / "dry"
     output = progan_process("train", config, "--run", directory, "--dry-run").stdout
