@@ -61,6 +61,17 @@ class Plan:
     system: System
 
 
+@dataclass(frozen=True)
+class Here:
+    """Where it is trained."""
+
+    directory: RunDirectory
+    require_in_place: Callable[[], None]  # DataError once the directory was moved or removed
+    accelerator: Accelerator
+    world: World
+    received: Sequence[int]  # signals, so far
+
+
 def train(config_path: Path, run: Path | None, overrides: Sequence[str], processes: int | None = None) -> None:
     """Train to the end of the schedule, from the newest checkpoint of the run where there is one.
 
@@ -77,11 +88,8 @@ def train(config_path: Path, run: Path | None, overrides: Sequence[str], process
         watch.patience = 60 * plan.config.cadence.patience_minutes
         in_place, _ = on_every_rank(lambda: held.enter_context(directory.locked(world.is_main)), world)
         training, loader = _ready(plan, directory, accelerator.device, world)
-
-        def go_on() -> int:
-            return _train(plan, training, loader, directory, in_place, accelerator, world, received)
-
-        stopped = _kept_status(directory, in_place, plan, world, go_on)
+        here = Here(directory, in_place, accelerator, world, received)
+        stopped = _kept_status(here, plan, lambda: _train(plan, training, loader, here))
     accelerator.end_training()
     if stopped:
         say(f"stopped; the same command goes on from {directory.root}")
@@ -89,16 +97,15 @@ def train(config_path: Path, run: Path | None, overrides: Sequence[str], process
         sys.exit(0 if world.size > 1 else 128 + stopped)
 
 
-def _kept_status(
-    directory: RunDirectory, in_place: Callable[[], None], plan: Plan, world: World, training: Callable[[], int]
-) -> int:
+def _kept_status(here: Here, plan: Plan, training: Callable[[], int]) -> int:
     """Run `training` -> the number of the signal that stopped it, 0 at the end; status.json says how it went."""
+    directory = here.directory
 
     def write(state: Literal["running", "stopped", "finished", "failed"], signal_: str = "", problem: str = "") -> None:
         checkpoints = directory.checkpoints()
         seen = seen_by(checkpoints[-1]) if checkpoints else 0
-        if world.is_main:
-            in_place()
+        if here.world.is_main:
+            here.require_in_place()
             directory.write_status(Status(state, seen, plan.schedule.total_images, signal_, problem))
 
     write("running")
@@ -133,18 +140,10 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
     return Plan(config, schedule, manifest, data, system)
 
 
-def _train(
-    plan: Plan,
-    training: Training,
-    loader: Loader,
-    directory: RunDirectory,
-    in_place: Callable[[], None],
-    accelerator: Accelerator,
-    world: World,
-    received: Sequence[int],
-) -> int:
+def _train(plan: Plan, training: Training, loader: Loader, here: Here) -> int:
     """Train until the end or a signal -> the signal's number, 0 at the end."""
-    config, schedule, device = plan.config, plan.schedule, accelerator.device
+    directory, world, received = here.directory, here.world, here.received
+    config, schedule, device = plan.config, plan.schedule, here.accelerator.device
     names = config.evaluation.metrics if config.evaluation.in_training else ()
     evaluator = make_evaluator(config, loader, plan.manifest, names, world)
     recorder = Recorder(config, directory, plan.data, training, evaluator, world)
@@ -166,7 +165,7 @@ def _train(
         return checkpoints.due(tick) or measured or tick.stopped
 
     def record(tick: Tick) -> None:
-        in_place()
+        here.require_in_place()
         journal.append(tick)
         if saves(tick) or samples.due(tick):
             journal.show(recorder.write_samples(tick.phase), tick.images_seen)
@@ -184,7 +183,7 @@ def _train(
             recorder.measure_what_was_missed(evaluation)
         if training.images_seen > 0:
             on_main_rank(partial(look, directory), world)
-        journal, skips = Journal(directory, schedule, accelerator, progress), Skips(world.rank)
+        journal, skips = Journal(directory, schedule, here.accelerator, progress), Skips(world.rank)
         tick = None
         for tick in engine.train.train(training, schedule, loader, rules, lambda: bool(received)):
             skips.tell(loader.skipped)

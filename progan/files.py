@@ -37,31 +37,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with _named(path, temporary):
-        temporary.touch()
-        usual = temporary.stat().st_mode
-        yield temporary
-        temporary.chmod(usual)  # some libraries make files that nobody else may read
-        _sync(temporary)
-        os.replace(temporary, path)
-        _sync(path.parent)
+    try:
+        with _named(path, temporary):
+            temporary.touch()
+            usual = temporary.stat().st_mode
+            yield temporary
+            temporary.chmod(usual)  # some libraries make files that nobody else may read
+            _sync(temporary)
+            os.replace(temporary, path)
+            _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def _named(path: Path, temporary: Path | None = None) -> Iterator[None]:
-    """An OSError inside names `path` where it would name no file, as that of a full disk, or `temporary`.
-
-    Which is removed afterwards.
-    """
+    """An OSError inside names `path` where it would name `temporary`, or no file at all, as that of a full disk."""
     try:
         yield
     except OSError as error:
         if error.errno is not None and error.filename in (None, str(temporary)):  # else it has a text of its own
             error.filename = str(path)
         raise
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ from progan.types import DataError
 STATE, SHEET, FACTS, PICTURE = r"\d{9}\.safetensors", r"\d{9}-\d{4,}px\.png", r"\d{9}\.json", r"\d{9}-\w+\.png"
 RESTORE = "restore it, or begin another run"
 OWN = r"config\.yaml|facts\.json|status\.json|\w+\.jsonl"
-TEMPORARY = rf"\.({STATE}|{SHEET}|{FACTS}|{PICTURE}|{OWN})\.\d+\.tmp"  # of a process that was killed while it wrote
+TEMPORARY = rf"\.({STATE}|{SHEET}|{OWN})\.\d+\.tmp"  # of a process that was killed while it wrote
 
 
 def seen_by(path: Path) -> int:
@@ -300,7 +300,7 @@ class RunDirectory:
         for path in (*self.samples(), *self.walks(), *self.snapshots(), *self.checkpoints(), *found):
             if seen_by(path) > images_seen:
                 path.unlink()
-        for folder in ("", "checkpoints", "snapshots", "samples", "walks", "neighbours", "probes"):
+        for folder in ("", "checkpoints", "snapshots", "samples", "walks"):  # which training alone writes
             for path in self._files(folder, TEMPORARY):
                 path.unlink()
 
