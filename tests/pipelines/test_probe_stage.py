@@ -149,7 +149,7 @@ def test_the_supervised_network_learns_the_classes(folder: Path, tmp_path: Path)
         ({"options": ("--labels", "132")}, "--labels 132: the smallest of 3 classes has 43 images"),
         ({"options": ("--features", "pixels,inception")}, "--features inception: choose of pixels, random, trained"),
         ({"options": ("--layers", "all"), "run": "progan"}, "--layers all: ProgressiveDiscriminator has no list"),
-        ({"run": "absent"}, "absent: not a readable progan snapshot 1"),
+        ({"run": "absent"}, "absent: no such snapshot or run directory"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(folder: Path, options: dict[str, Any], message: str) -> None:
