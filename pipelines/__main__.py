@@ -173,13 +173,13 @@ def train(
 
             overview(config, overrides or [], processes or 1)
             return
-        if config.is_file() and is_alone():  # a pipe is read once; of several processes, all agree on what is wrong
-            from pipelines.fit import check_before_torch
+        from pipelines.fit import checked
 
-            check_before_torch(config, overrides or [], processes or 1)
+        # Before torch is imported, which takes seconds; several processes do so later, to agree on what is wrong.
+        begun = checked(config, overrides or [], processes or 1) if is_alone() else None
         from pipelines.train import train as stage
 
-        stage(config, run, overrides or [], processes)
+        stage(config, run, overrides or [], processes, begun)
 
 
 @app.command()

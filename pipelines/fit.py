@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from progan.config import load
+from progan.data.manifest import Manifest
 from progan.data.settings import open_set
 from progan.engine.settings import OptimConfig
 from progan.schedule import Stage
@@ -12,9 +14,21 @@ from progan.systems.settings import SystemConfig
 from progan.types import ConfigError, DataError, DataSpec
 
 
-def shown_data(config: Config) -> DataSpec:
-    """The prepared set as training shows it. DataError if there is none."""
-    return config.data.shown(open_set(config.data).spec)
+class Checked(NamedTuple):
+    """Settings, the prepared set that they name, and its facts as it is shown."""
+
+    config: Config
+    manifest: Manifest
+    data: DataSpec
+
+
+def checked(path: Path, overrides: Sequence[str], processes: int) -> Checked:
+    """ConfigError or DataError unless they fit each other, and so many processes."""
+    config = load(Config, path, overrides)
+    manifest = open_set(config.data)
+    data = config.data.shown(manifest.spec)
+    check_fit(config, data, processes)
+    return Checked(config, manifest, data)
 
 
 def check_fit(config: Config, data: DataSpec | None, processes: int) -> None:
@@ -32,12 +46,6 @@ def check_fit(config: Config, data: DataSpec | None, processes: int) -> None:
     for stage in stages:
         _check_batch(stage, config.system, processes)
         _check_parts(stage, config, processes)
-
-
-def check_before_torch(path: Path, overrides: Sequence[str], processes: int) -> None:
-    """Meet a user's mistakes before torch is imported, which takes seconds."""
-    config = load(Config, path, overrides)
-    check_fit(config, shown_data(config), processes)
 
 
 def _check_limits(optim: OptimConfig, resolutions: set[int]) -> None:

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.console import say
-from pipelines.fit import check_fit, shown_data
+from pipelines.fit import check_fit
 from progan.config import load
+from progan.data.settings import open_set
 from progan.settings import Config, make_schedule
 from progan.types import ConfigError, DataSpec, LabelsMissing
 
@@ -39,7 +40,7 @@ def planned_data(config: Config) -> DataSpec | None:
     None where the system depends on its labels.
     """
     if config.data.is_remote or Path(config.data.path).exists():
-        return shown_data(config)
+        return config.data.shown(open_set(config.data).spec)
     guess = DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
     try:
         config.system.check_labels(guess)

@@ -18,7 +18,7 @@ from pipelines.cadence import Every
 from pipelines.console import Skips, TrainingProgress, say
 from pipelines.device import device_model
 from pipelines.facts import write_facts
-from pipelines.fit import check_fit
+from pipelines.fit import Checked, checked
 from pipelines.journal import Journal
 from pipelines.launch import (
     check_compiler,
@@ -34,10 +34,8 @@ from pipelines.recorder import Recorder
 from pipelines.resume import resume, tidy
 from pipelines.watch import look
 from progan import engine
-from progan.config import load
 from progan.data.loader import Loader
 from progan.data.manifest import Manifest
-from progan.data.settings import open_set
 from progan.distributed.agreement import largest, on_every_rank, on_main_rank
 from progan.distributed.averaging import broadcast_parameters
 from progan.distributed.world import World
@@ -72,10 +70,17 @@ class Here:
     received: Sequence[int]  # signals, so far
 
 
-def train(config_path: Path, run: Path | None, overrides: Sequence[str], processes: int | None = None) -> None:
+def train(
+    config_path: Path,
+    run: Path | None,
+    overrides: Sequence[str],
+    processes: int | None = None,
+    begun: Checked | None = None,
+) -> None:
     """Train to the end of the schedule, from the newest checkpoint of the run where there is one.
 
-    processes: how many there must be; None: as many as were launched.
+    processes: how many there must be; None: as many as were launched. begun: what config and overrides say, where that
+    is known already.
     """
     received: list[int] = []
     _note(received, signal.SIGUSR1)  # which a scheduler may send before training has begun
@@ -84,7 +89,7 @@ def train(config_path: Path, run: Path | None, overrides: Sequence[str], process
     _note(received, signal.SIGTERM, signal.SIGINT)  # only now: while it waits for others a process may just end
     world = make_world(accelerator)
     with watched(world) as watch, ExitStack() as held:
-        plan, _ = on_every_rank(lambda: _plan(config_path, overrides, world), world)
+        plan, _ = on_every_rank(lambda: _plan(begun or checked(config_path, overrides, world.size), world), world)
         watch.patience = 60 * plan.config.cadence.patience_minutes
         in_place, _ = on_every_rank(lambda: held.enter_context(directory.locked(world.is_main)), world)
         training, loader = _ready(plan, directory, accelerator.device, world)
@@ -121,13 +126,10 @@ def _kept_status(here: Here, plan: Plan, training: Callable[[], int]) -> int:
     return number
 
 
-def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
-    config = load(Config, config_path, overrides)
+def _plan(begun: Checked, world: World) -> Plan:
+    config, manifest, data = begun
     check_precision(config.optim.precision)
     check_compiler(config.optim.compile)
-    schedule, manifest = make_schedule(config), open_set(config.data)
-    data = config.data.shown(manifest.spec)
-    check_fit(config, data, world.size)
     system = untrained_system(config, data)
     say(f"training on {device_model()}" + (f", in {world.size} processes" if world.size > 1 else ""))
     if world.is_main and (note := slow_precision(config.optim.precision)):
@@ -137,7 +139,7 @@ def _plan(config_path: Path, overrides: Sequence[str], world: World) -> Plan:
             f"note: {config.system.name} as set looks at a process's whole share of a batch, as batch norm does: "
             f"{world.size} processes train nearly, but not exactly, what one does"
         )
-    return Plan(config, schedule, manifest, data, system)
+    return Plan(config, make_schedule(config), manifest, data, system)
 
 
 def _train(plan: Plan, training: Training, loader: Loader, here: Here) -> int:

@@ -17,6 +17,7 @@ from progan.types import DataError
 
 STATE, SHEET, FACTS, PICTURE = r"\d{9}\.safetensors", r"\d{9}-\d{4,}px\.png", r"\d{9}\.json", r"\d{9}-\w+\.png"
 RESTORE = "restore it, or begin another run"
+OF_TRAINING = ("checkpoints", "snapshots", "samples", "walks")  # folders that nothing else writes to
 OWN = r"config\.yaml|facts\.json|status\.json|\w+\.jsonl"
 TEMPORARY = rf"\.({STATE}|{SHEET}|{OWN})\.\d+\.tmp"  # of a process that was killed while it wrote
 
@@ -173,11 +174,16 @@ class RunDirectory:
         """Those that training or a stage has named, by the pattern; others are the user's."""
         return sorted(path for path in (self.root / folder).glob("*") if re.fullmatch(name, path.name))
 
+    @property
+    def _lines(self) -> tuple[Path, ...]:
+        """The files with a line for each of many moments."""
+        return self.stats, self.metrics, self.classifications, self.warnings
+
     def recorded(self) -> list[Path]:
         """All that a run holds of its training and its measurements, if anything."""
-        folders = ("checkpoints", "snapshots", "samples", "walks", "neighbours", "probes")
+        folders = (*OF_TRAINING, "neighbours", "probes")
         names = "|".join((STATE, SHEET, FACTS, PICTURE))
-        files = (self.stats, self.metrics, self.classifications, self.warnings, self.facts)
+        files = (*self._lines, self.facts)
         return [*filter(Path.exists, files), *(path for folder in folders for path in self._files(folder, names))]
 
     def drop_oldest(self, kept: int) -> None:
@@ -293,14 +299,14 @@ class RunDirectory:
 
     def rewind(self, images_seen: int) -> None:
         """Forget what was recorded after `images_seen`: a resumed run records it again; and what was half written."""
-        for path in (self.stats, self.metrics, self.classifications, self.warnings):
+        for path in self._lines:
             if path.exists():
                 keep_jsonl(path, lambda record: record["images_seen"] <= images_seen)
         found = (*self.neighbours_pictures(), *self.all_neighbours_facts(), *self.probes())
         for path in (*self.samples(), *self.walks(), *self.snapshots(), *self.checkpoints(), *found):
             if seen_by(path) > images_seen:
                 path.unlink()
-        for folder in ("", "checkpoints", "snapshots", "samples", "walks"):  # which training alone writes
+        for folder in ("", *OF_TRAINING):
             for path in self._files(folder, TEMPORARY):
                 path.unlink()
 

@@ -4,29 +4,27 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from progan.config import Settings, unless_named
+from progan.config import Positive, Settings, Share, unless_named
 from progan.types import ConfigError, Role
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
-Rate = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Adam(Settings):
     """arXiv 1412.6980."""
 
     name: Literal["adam"] = "adam"
-    lr: Rate | None = None  # None: the schedule's
+    lr: Positive | None = None  # None: the schedule's
     beta1: Share = 0.9
     beta2: Share = 0.999
-    eps: Rate = 1e-8
+    eps: Positive = 1e-8
 
 
 class Sgd(Settings):
     """Stochastic gradient descent."""
 
     name: Literal["sgd"] = "sgd"
-    lr: Rate | None = None  # None: the schedule's
+    lr: Positive | None = None  # None: the schedule's
     momentum: Share = 0.0
 
 

@@ -2,15 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
-from progan.config import unless_named
+from progan.config import NotNegative, unless_named
 from progan.systems.settings.labels import require_labels
 from progan.systems.settings.networks import ConvolutionalNetworks, Networks
 from progan.systems.settings.pair import PairConfig
 from progan.types import DataSpec
-
-Weight = Annotated[float, Field(ge=0)]
 
 
 class AcganConfig(PairConfig):
@@ -19,8 +15,8 @@ class AcganConfig(PairConfig):
     name: Literal["acgan"] = "acgan"
     latents: Literal["normal", "uniform"] = "normal"
     networks: Annotated[Networks, unless_named("convolutional")] = ConvolutionalNetworks()
-    label_real_weight: Weight = 1.0  # of the label loss on real images; above the next one: weighted AC-GAN
-    label_fake_weight: Weight = 1.0  # of the label loss on generated images, which both players make small
+    label_real_weight: NotNegative = 1.0  # of the label loss on real images; above the next one: weighted AC-GAN
+    label_fake_weight: NotNegative = 1.0  # of the label loss on generated images, which both players make small
 
     def check_labels(self, data: DataSpec) -> None:
         require_labels(data, self.name)

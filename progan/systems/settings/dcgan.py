@@ -4,11 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from progan.config import unless_named
+from progan.config import NotNegative, unless_named
 from progan.systems.settings.networks import ConvolutionalNetworks, Networks
 from progan.systems.settings.pair import PairConfig
-
-NotNegative = Annotated[float, Field(ge=0)]
 
 
 class DcganConfig(PairConfig):

@@ -2,15 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from progan.config import unless_named
+from progan.config import Count, unless_named
 from progan.systems.settings.labels import require_attributes
 from progan.systems.settings.networks import ConvolutionalNetworks
 from progan.systems.settings.pair import PairConfig
 from progan.types import DataSpec
-
-Size = Annotated[int, Field(ge=1)]
 
 
 class GanClsConfig(PairConfig):
@@ -19,8 +17,8 @@ class GanClsConfig(PairConfig):
     name: Literal["gan-cls"] = "gan-cls"
     latents: Literal["normal", "uniform"] = "normal"
     networks: Annotated[ConvolutionalNetworks, unless_named("convolutional")] = ConvolutionalNetworks()
-    words: Size = 64  # size of a word's vector
-    text: Size = 128  # size of what a network makes of a caption; each has its own reader
+    words: Count = 64  # size of a word's vector
+    text: Count = 128  # size of what a network makes of a caption; each has its own reader
 
     @property
     def indivisible(self) -> bool:

@@ -5,13 +5,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from progan.config import Settings
+from progan.config import Count, NotNegative, Positive, Settings, Share
 from progan.types import ConfigError
 
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Deviation = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
 Levels = Annotated[tuple[tuple[Count, Count], ...], Field(min_length=1)]
 Kernels = tuple[Count, Count]  # number and size of those of minibatch discrimination, as (100, 5)
 
@@ -23,7 +19,7 @@ class GeneratorLayers(Settings):
     batch_norm: bool = False  # of each hidden layer, before the activation
     noise: Annotated[int, Field(ge=0)] = 0  # coordinates of the latent that enter at each hidden layer, not below
     weight_norm: bool = False  # of the layer that paints
-    deviation: Deviation | None = None  # of the first weights; null: the networks'
+    deviation: Positive | None = None  # of the first weights; null: the networks'
 
 
 class DiscriminatorLayers(Settings):
@@ -36,7 +32,7 @@ class DiscriminatorLayers(Settings):
     noise: NotNegative = 0.0  # standard deviation, of each hidden layer
     # Lengths and biases of all layers are set by the first real images; later only the last layer's lengths learn.
     weight_norm: bool = False
-    deviation: Deviation | None = None  # of the first weights; null: the networks'
+    deviation: Positive | None = None  # of the first weights; null: the networks'
 
 
 class DenseNetworks(Settings):
@@ -48,7 +44,7 @@ class DenseNetworks(Settings):
     generator_layers: GeneratorLayers = GeneratorLayers()
     discriminator: tuple[Count, ...] = (200,)
     discriminator_layers: DiscriminatorLayers = DiscriminatorLayers()
-    deviation: Deviation | None = 0.01  # of the first weights, a truncated normal; null: a normal, sqrt(2 / inputs)
+    deviation: Positive | None = 0.01  # of the first weights, a truncated normal; null: a normal, sqrt(2 / inputs)
     bias: float = 0.1  # the first biases
     minibatch_kernels: Kernels | None = None  # D's; null: none
 
@@ -77,7 +73,7 @@ class ConvolutionalNetworks(Settings):
     norm: Literal["batch", "virtual", "none"] = "batch"
     reference: Count = 64  # images of the reference batch of virtual batch norm: the first real ones, and latents
     minibatch_kernels: Kernels | None = None  # D's; null: none
-    deviation: Deviation = 0.02  # of the first weights, a truncated normal
+    deviation: Positive = 0.02  # of the first weights, a truncated normal
     bias: float = 0.1  # the first biases
 
     @property

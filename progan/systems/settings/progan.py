@@ -4,11 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from progan.config import Settings, unless_named
+from progan.config import NotNegative, Positive, Settings, unless_named
 from progan.types import DataSpec
-
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
 
 
 class WassersteinLoss(Settings):

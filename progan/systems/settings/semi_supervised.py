@@ -2,15 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
-from progan.config import unless_named
+from progan.config import NotNegative, unless_named
 from progan.systems.settings.labels import require_one_class_an_image
 from progan.systems.settings.networks import DenseNetworks, Networks
 from progan.systems.settings.pair import PairConfig
 from progan.types import DataSpec
-
-NotNegative = Annotated[float, Field(ge=0)]
 
 
 class SemiSupervisedConfig(PairConfig):
