@@ -33,6 +33,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from progan.data.codec import encode
+from progan.data.cores import cores
 from progan.data.images import pyramid
 from progan.data.loader import Loader
 from progan.data.manifest import Manifest
@@ -41,7 +42,6 @@ from progan.data.settings import DataConfig
 from progan.data.sources import SourceOptions, open_source
 from progan.data.synthetic import draw_face
 
-CORES = len(os.sched_getaffinity(0))
 Batches = Iterator[Tensor]
 
 _PAUSE = 1.0  # seconds between turns: the rival before is still filling its queue
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of a turn")
     arguments = parser.parse_args()
-    print(f"torch {torch.__version__}, {CORES} cores, {vars(arguments)}", flush=True)
+    print(f"torch {torch.__version__}, {cores()} cores, {vars(arguments)}", flush=True)
     with TemporaryDirectory() as folder:
         WORK[arguments.what](arguments, Path(folder))
 
@@ -137,9 +137,9 @@ def large(arguments: argparse.Namespace, folder: Path) -> None:
             _progan("prepare", pictures, "--out", out, "--resolution", resolution, "--codec", codec, "--shard-mb", 4)
             manifest = Manifest.load(out)
             rivals = {
-                f"Pillow, {CORES} threads": _pillow(manifest, resolution, batch),
-                f"webdataset uint8, {CORES} workers": _webdataset(manifest, resolution, batch, "rgb8"),
-                f"webdataset float, {CORES} workers": _webdataset(manifest, resolution, batch, "torchrgb"),
+                f"Pillow, {cores()} threads": _pillow(manifest, resolution, batch),
+                f"webdataset uint8, {cores()} workers": _webdataset(manifest, resolution, batch, "rgb8"),
+                f"webdataset float, {cores()} workers": _webdataset(manifest, resolution, batch, "torchrgb"),
                 "progan uint8": _ours_stored(manifest, resolution, batch),
                 "progan float": _ours(manifest, resolution, batch, resident_gb=0),
             }
@@ -166,7 +166,7 @@ def _square(source: Any, entry: Any, resolution: int) -> np.ndarray[Any, np.dtyp
 def _pillow(manifest: Manifest, resolution: int, batch: int) -> Batches:
     """Nothing but decoding samples that lie in memory, in as many threads as there are cores."""
     samples = list(_samples(manifest, resolution))
-    with ThreadPoolExecutor(CORES) as threads:
+    with ThreadPoolExecutor(cores()) as threads:
         while True:
             for start in range(0, max(1, len(samples) - batch + 1), batch):
                 decoded = list(threads.map(_decode, samples[start : start + batch]))
@@ -190,7 +190,7 @@ def _webdataset(manifest: Manifest, resolution: int, batch: int, decoder: str) -
     extension = {"png": "png", "webp": "webp"}.get(manifest.files(resolution).encoding, "jpg")
     samples = webdataset.WebDataset(urls, resampled=True, shardshuffle=False).shuffle(100)
     samples = samples.decode(decoder).to_tuple(extension)
-    return _endless(DataLoader(samples, batch, num_workers=CORES))
+    return _endless(DataLoader(samples, batch, num_workers=cores()))
 
 
 # --- prepare -------------------------------------------------------------------------------------------------------
@@ -214,8 +214,8 @@ def prepare(arguments: argparse.Namespace, folder: Path) -> None:
         wall, _ = _timed(lambda command=command: _progan(*command))  # type: ignore[misc]
         used = _busy_seconds() - before
         print(
-            f"progan prepare: {wall:.2f} s, {used / wall / CORES:.0%} of the machine's cores busy, "
-            f"{wall / alone:.2f} of the parts' sum, {wall * CORES / alone:.2f} of it shared by {CORES} cores",
+            f"progan prepare: {wall:.2f} s, {used / wall / cores():.0%} of the machine's cores busy, "
+            f"{wall / alone:.2f} of the parts' sum, {wall * cores() / alone:.2f} of it shared by {cores()} cores",
             flush=True,
         )
 
@@ -276,6 +276,7 @@ process = time.perf_counter() - time.process_time()
 from pathlib import Path
 from progan.data.loader import Loader
 from progan.data.settings import DataConfig
+from progan.data.cores import cores
 from progan.data.manifest import Manifest
 opened = time.perf_counter()
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

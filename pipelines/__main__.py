@@ -92,8 +92,9 @@ def prepare(
     with user_errors():
         from functools import partial
 
-        from pipelines.prepare import cores, parse_part
+        from pipelines.prepare import parse_part
         from pipelines.prepare import prepare as stage
+        from progan.data.cores import cores
         from progan.data.preparing.shards import PrepareOptions
         from progan.data.sources import SourceOptions
 
@@ -106,7 +107,7 @@ def prepare(
             shard_bytes=round(shard_mb * 1e6),
             keep_duplicates=keep_duplicates,
             max_rejects=max_rejects,
-            workers=cores(workers),
+            workers=workers or cores(),
             part=parse_part(part),
         )
         stage(source, out, options, chosen)

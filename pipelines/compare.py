@@ -19,7 +19,7 @@ from progan.files import require_writable, write_json
 from progan.metrics.classifier_file import classifier_network
 from progan.metrics.features import FeatureNetwork, inception
 from progan.metrics.weights import Place, check_weights, load_weights
-from progan.rundir import RunDirectory
+from progan.rundir import RunDirectory, run_of
 from progan.settings import config_of
 from progan.types import DataError
 
@@ -38,8 +38,8 @@ def compare(
     """Say the metrics of `generated` against `real`, and write their records to `out` if it is given.
 
     seed: of the order of sets of which a part is compared. mirror: flip half of the real images. None: the run's where
-    `generated` is one, so that the values are those of `progan evaluate`, else 0 and False. Any number of processes may
-    share the work, as a launcher starts them.
+    `generated` is one or a snapshot in it, so that the values are those of `progan evaluate`, else 0 and False. Any
+    number of processes may share the work, as a launcher starts them.
     """
     world = make_world(make_accelerator(None))
     with watched(world), ExitStack() as open_:
@@ -93,10 +93,12 @@ class _Protocol(NamedTuple):
 
 
 def _protocol_of(generated: Path) -> _Protocol:
-    """A run's own, so that its real images are those that `progan evaluate` has; else the plainest."""
-    if not is_run(generated):
+    """That of the run which it is or is a snapshot of, so that its real images are those that `progan evaluate` has;
+    else the plainest."""
+    run = RunDirectory(generated) if is_run(generated) else run_of(generated)
+    if run is None:
         return _Protocol()
-    config = config_of(RunDirectory(generated))
+    config = config_of(run)
     return _Protocol(config.seed, config.data.mirror)
 
 

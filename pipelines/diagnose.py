@@ -56,14 +56,15 @@ def measure_missing(run: Path) -> None:
 
 
 def _evaluate(run: Path, names: Sequence[str]) -> None:
-    from pipelines.evaluate import Changes, evaluate
+    from pipelines.evaluate import evaluate
+    from pipelines.measuring import Changes
     from pipelines.selection import Selection
 
     evaluate(run, Selection(), names, Changes(), watch=False)
 
 
 def _seek_neighbours(run: Path) -> None:
-    from pipelines.evaluate import Changes
+    from pipelines.measuring import Changes
     from pipelines.neighbours import neighbours
 
     neighbours(run, None, count=8, nearest=5, features=False, changes=Changes())

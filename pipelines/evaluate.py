@@ -2,16 +2,15 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipelines.console import measuring_progress, say
 from pipelines.launch import make_accelerator, make_world, watched
-from pipelines.measuring import make_evaluator, measure_snapshot, measure_untrained, record_all
-from pipelines.selection import Selection
+from pipelines.measuring import Changes, make_evaluator, measure_snapshot, measure_untrained, record_all
+from pipelines.selection import Selection, unmeasured
 from pipelines.snapshots import require_the_training_set
 from progan.data.loader import Loader
 from progan.data.manifest import Manifest
@@ -27,18 +26,6 @@ from progan.settings import Config, config_of
 from progan.types import ConfigError, DataError
 
 POLL = 5.0  # seconds between two looks of a watcher
-
-
-@dataclass(frozen=True)
-class Changes:
-    """Of the settings of a run's evaluation; None: as they are."""
-
-    seeds: int | None = None
-    network: Path | None = None
-
-    def made_to(self, config: Config) -> Config:
-        wanted = {name: value for name, value in vars(self).items() if value is not None}
-        return config.model_copy(update={"evaluation": config.evaluation.model_copy(update=wanted)})
 
 
 def evaluate(run: Path, selection: Selection, metrics: Sequence[str], changes: Changes, watch: bool) -> None:
@@ -90,11 +77,12 @@ class _Measuring:
     def watch(self, selection: Selection) -> None:
         """Until the training has finished and nothing is left that no other watcher is at work on."""
         settled: set[Path] = set()
+        untrained_is_settled = not selection.due
         while True:
             # Asked first: a snapshot that appears meanwhile is found by the next look.
             ended = from_main_rank(lambda: self.directory.read_status().state == "finished", self.world)
-            if selection.due and not settled:
-                self._untrained(wait=False)
+            if not untrained_is_settled:
+                untrained_is_settled = self._untrained(wait=False)
             for path in self._chosen(selection):
                 if path not in settled and self._snapshot(path, wait=False):
                     settled.add(path)
@@ -105,12 +93,13 @@ class _Measuring:
     def _chosen(self, selection: Selection) -> list[Path]:
         return from_main_rank(lambda: selection.of(self.directory, self.config), self.world)
 
-    def _untrained(self, wait: bool) -> None:
-        def measure() -> list[dict[str, Any]]:
-            data = self.config.data.shown(self.manifest.spec)
-            return measure_untrained(self.evaluator, self.config, data, self.progress)
-
-        self._once("untrained", self.config.schedule.resolution, 0, measure, wait)
+    def _untrained(self, wait: bool) -> bool:
+        """False if another call is at work on it and we do not wait."""
+        with self._reserved("untrained", wait) as ours:
+            if ours and self._is_wanted(self.config.schedule.resolution, 0, "untrained"):
+                data = self.config.data.shown(self.manifest.spec)
+                record_all(measure_untrained(self.evaluator, self.config, data, self.progress), self.directory)
+        return ours
 
     def _snapshot(self, path: Path, wait: bool) -> bool:
         """False if another call is at work on it and we do not wait."""
@@ -120,45 +109,33 @@ class _Measuring:
             require_the_training_set(self.manifest, found)
             return found
 
-        loaded, _ = on_every_rank(load, self.world)
+        with self._reserved(path.name, wait) as ours:
+            if ours:
+                loaded, _ = on_every_rank(load, self.world)
+                if self._is_wanted(loaded.phase.resolution, loaded.images_seen, path.name):
+                    record_all(measure_snapshot(self.evaluator, loaded, self.config, self.progress), self.directory)
+        return ours
 
-        def measure() -> list[dict[str, Any]]:
-            return measure_snapshot(self.evaluator, loaded, self.config, self.progress)
-
-        return self._once(path.name, loaded.phase.resolution, loaded.images_seen, measure, wait)
-
-    def _once(
-        self, name: str, resolution: int, images_seen: int, measure: Callable[[], list[dict[str, Any]]], wait: bool
-    ) -> bool:
-        """Measure what is not measured yet; False if another call is at work on it and we do not wait."""
+    @contextmanager
+    def _reserved(self, name: str, wait: bool) -> Iterator[bool]:
+        """Keep other calls off what is named so -> whether that was possible; after a while it is, if we wait."""
         with ExitStack() as held:
             reserved = self.directory.reserved(name, self.world.pulse.beat if wait else None)
-            if not from_main_rank(lambda: held.enter_context(reserved), self.world):
-                return False
-            if self._is_wanted(resolution, images_seen, name):
-                record_all(measure(), self.directory)
-        return True
+            yield from_main_rank(lambda: held.enter_context(reserved), self.world)
 
     def _is_wanted(self, resolution: int, images_seen: int, name: str) -> bool:
         """Whether there is something left to measure; DataError where nothing of it can be."""
-        problems, wanted = self.evaluator.preflight(resolution), set(self.evaluator.result_names(resolution))
+        problems, wanted = self.evaluator.preflight(resolution), self.evaluator.results(resolution)
         if problems and not wanted:
             raise DataError("; ".join(problems))
         problems += [f"{name}: {line}" for line in self.evaluator.undefined(resolution)]
         for problem in problems:
             say(problem)
         known = from_main_rank(lambda: read_measurements(self.directory), self.world)
-        done = {
-            one.metric
-            for one in known
-            if one.images_seen == images_seen
-            and one.resolution == resolution
-            and one.real_mirrored == self.config.data.mirror
-            and len(one.provenance.get("seeds", [0])) >= self.config.evaluation.seeds
-        }
-        if wanted and wanted <= done:
+        missing = unmeasured(wanted, known, images_seen, resolution, self.config)
+        if wanted and not missing:
             say(f"{name}: measured already")
-        return not wanted <= done
+        return bool(missing)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 import os
 import platform
 import shlex
-import sys
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ import progan
 from pipelines.console import launcher_number
 from pipelines.device import device_model
 from progan.data.manifest import Manifest
+from progan.distributed.world import World
 from progan.rundir import RunDirectory
 from progan.schedule import Schedule
 from progan.settings import Config
@@ -22,16 +24,26 @@ from progan.systems.system import System
 OF_A_PHASE = ("start", "end", "resolution", "fading", "batch", "lr")
 
 
+def command(config_path: Path, overrides: Sequence[str], run: Path | None, world: World) -> str:
+    """What starts such a training again, on this machine or, with the launcher's own options beside, on several."""
+    arguments = [str(config_path), *overrides]
+    if world.size == 1:
+        return shlex.join(["progan", "train", *arguments, *(["--run", str(run)] if run else [])])
+    nodes = [] if world.size == world.local_size else ["--nnodes", str(world.size // world.local_size)]
+    launcher = ["torchrun", *nodes, "--nproc_per_node", str(world.local_size), "-m", "pipelines.train"]
+    return shlex.join([*launcher, *arguments, *(["--run-dir", str(run)] if run else [])])
+
+
 def write_facts(
-    directory: RunDirectory, config: Config, manifest: Manifest, schedule: Schedule, system: System
+    directory: RunDirectory, typed: str, config: Config, manifest: Manifest, schedule: Schedule, system: System
 ) -> None:
-    """Write facts.json; a resumed run keeps the time it was started."""
+    """Write facts.json; a resumed run keeps the time it was started. typed: the command."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     started = directory.fact("started") if directory.facts.exists() else now
     spec = manifest.spec
     directory.write_facts(
         {
-            "command": shlex.join(["progan", *sys.argv[1:]]),
+            "command": typed,
             "started": started,
             "environment": environment(),
             "parameters": system.parameter_counts,

@@ -45,8 +45,18 @@ def make_accelerator(directory: RunDirectory | None, expected: int | None = None
         require_a_gpu_each(min(local_processes(), processes), torch.cuda.device_count())
     elif not torch.cuda.is_available():
         require_no_gpu_given()
+    accelerator = _met(processes, directory)
+    _require_together(accelerator, processes)
+    if expected is not None and processes != expected:
+        rule = f"{processes} of {expected} processes were launched; correct the launcher's options"
+        raise ConfigError(f"--processes: {rule}")
+    return accelerator
+
+
+def _met(processes: int, directory: RunDirectory | None) -> Accelerator:
+    """Wait for all processes; LostRank if some stay away."""
     try:
-        accelerator = Accelerator(
+        return Accelerator(
             cpu=not has_gpu(),
             mixed_precision="no",  # autocast is entered around each play; see progan.engine.play
             log_with=None if directory is None else "tensorboard",
@@ -60,6 +70,10 @@ def make_accelerator(directory: RunDirectory | None, expected: int | None = None
             raise
         waited = f"{PATIENCE.total_seconds():g} s: {str(error).splitlines()[0]}"
         raise LostRank(f"not all of {processes} processes met within {waited}") from error
+
+
+def _require_together(accelerator: Accelerator, processes: int) -> None:
+    """ConfigError where each process would train alone."""
     if accelerator.num_processes != processes:
         raise ConfigError(
             f"WORLD_SIZE: {processes} processes were launched but each sees {accelerator.num_processes}; "
@@ -75,10 +89,6 @@ def make_accelerator(directory: RunDirectory | None, expected: int | None = None
             "SLURM_STEP_NUM_TASKS: srun started several tasks but each would train alone; "
             "start them through accelerate launch or torchrun, as slurm/train.sbatch does"
         )
-    if expected is not None and processes != expected:
-        rule = f"{processes} of {expected} processes were launched; correct the launcher's options"
-        raise ConfigError(f"--processes: {rule}")
-    return accelerator
 
 
 def local_processes() -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.console import say
 from pipelines.device import evaluation_device
+from pipelines.drawing import images_of
 from progan.data.loader import Loader
 from progan.data.manifest import Manifest
 from progan.distributed.world import World
@@ -20,7 +21,6 @@ from progan.metrics.real_side import RealSet
 from progan.metrics.weights import load_weights
 from progan.report.wording import number
 from progan.rundir import RunDirectory
-from progan.sampling.generate import image_sequence
 from progan.schedule import Phase
 from progan.settings import Config, make_schedule, untrained_system
 from progan.systems.system import System, set_phase
@@ -44,9 +44,14 @@ def make_evaluator(
         real,
         lambda: load_network(config.evaluation),
         mirror=config.data.mirror,
-        cache=config.evaluation.cache or CACHE,
+        cache=_cache(config),
         world=world,
     )
+
+
+def _cache(config: Config) -> Path | None:
+    """None where another image may stand for one that cannot be read: that holds for this copy of the set alone."""
+    return None if config.data.on_error == "skip" else config.evaluation.cache or CACHE
 
 
 def evaluator_of(
@@ -68,6 +73,18 @@ def load_network(settings: EvaluationConfig) -> FeatureNetwork:
     if settings.network is not None:
         return classifier_network(settings.network, device)
     return inception(load_weights(settings.weights), device)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Of the settings of a run's evaluation; None: as they are."""
+
+    seeds: int | None = None
+    network: Path | None = None
+
+    def made_to(self, config: Config) -> Config:
+        wanted = {name: value for name, value in vars(self).items() if value is not None}
+        return config.model_copy(update={"evaluation": config.evaluation.model_copy(update=wanted)})
 
 
 @dataclass(frozen=True)
@@ -101,9 +118,8 @@ def measure_untrained(
 
 def _measure(evaluator: Evaluator, subject: _Subject, config: Config, progress: Progress) -> list[dict[str, Any]]:
     """As many sets of generated images as the settings say."""
-    system, seeds = subject.system, [EVALUATION_SEED + number for number in range(config.evaluation.seeds)]
-    generator = system.generator.to(evaluation_device())
-    draws = [image_sequence(generator, subject.resolution, seed, system.latents, system.labels) for seed in seeds]
+    seeds = [EVALUATION_SEED + number for number in range(config.evaluation.seeds)]
+    draws = [images_of(subject.system, subject.resolution, seed) for seed in seeds]
     records = evaluator.measure(draws, subject.resolution, progress)
     facts = {"seeds": seeds, **subject.facts}
     seen = {"images_seen": subject.images_seen}

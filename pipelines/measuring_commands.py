@@ -30,16 +30,20 @@ def evaluate(
 ) -> None:
     """Measure snapshots, also while training goes on; results are appended to RUN/metrics.jsonl."""
     with user_errors():
-        from pipelines.selection import Selection, list_unmeasured
+        from pipelines.selection import Selection, list_unmeasured, refuse_with
 
-        selection = Selection(snapshot, every or (watch and not due), due)
+        given = Selection(snapshot, every, due)
         if list_:
-            list_unmeasured(run, selection)
+            refuse_with("--list", {"--watch": watch, "--seeds": seeds is not None, "--network": network is not None})
+            list_unmeasured(run, given, metrics or [])
             return
-        from pipelines.evaluate import Changes
+        if watch:
+            refuse_with("--watch", {"--snapshot": snapshot is not None})
+            given = Selection(every=not due, due=due)
         from pipelines.evaluate import evaluate as stage
+        from pipelines.measuring import Changes
 
-        stage(run, selection, metrics or [], Changes(seeds, network), watch)
+        stage(run, given, metrics or [], Changes(seeds, network), watch)
 
 
 def best(
@@ -67,7 +71,7 @@ def neighbours(
 ) -> None:
     """Show the training images nearest to generated ones, and say whether these are copies; see RUN/neighbours."""
     with user_errors():
-        from pipelines.evaluate import Changes
+        from pipelines.measuring import Changes
         from pipelines.neighbours import neighbours as stage
 
         stage(run, snapshot, count, nearest, features or network is not None, Changes(network=network))
@@ -127,13 +131,13 @@ def compare(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="Of the order of which a part is taken; default: the run's where GENERATED is one, else 0."),
+        typer.Option(help="Of the order of which a part is taken; default: that of the run in GENERATED, else 0."),
     ] = None,
     mirror: Annotated[
         bool | None,
         typer.Option(
             help="Flip half of the real images left to right, as training with data.mirror does; default: as the run "
-            "was trained where GENERATED is one, else not."
+            "in GENERATED was trained, else not."
         ),
     ] = None,
 ) -> None:

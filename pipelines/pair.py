@@ -70,7 +70,7 @@ class Pair:
             if (some := [spec for spec in specs if _is_by_name(spec) == by_name])
         }
         problems = [problem for evaluator in evaluators.values() for problem in evaluator.preflight(self.resolution)]
-        _tell(problems, any(evaluator.result_names(self.resolution) for evaluator in evaluators.values()))
+        _tell(problems, any(evaluator.results(self.resolution) for evaluator in evaluators.values()))
         return [
             record | {"provenance": record["provenance"] | self._facts(prints, by_name)}
             for by_name, evaluator in evaluators.items()

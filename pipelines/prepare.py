@@ -1,6 +1,5 @@
 """Prepare: raw pictures in, a sharded set at every resolution out; merge does the same of finished parts."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,11 +50,6 @@ def parse_part(text: str | None) -> tuple[int, int] | None:
     if not (slash and number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
         raise ConfigError(f"--part {text!r}: give the part and how many there are, from 1/8 to 8/8")
     return int(number), int(parts)
-
-
-def cores(workers: int | None) -> int:
-    """None: one for each core this process may use."""
-    return workers or len(os.sched_getaffinity(0))
 
 
 def _report(out: Path, make: Callable[[Progress], Manifest]) -> None:

@@ -259,11 +259,3 @@ def _print(found: Probes) -> None:
         if rows:
             console.print(table)
     console.print(caption(found))
-
-
-if __name__ == "__main__":
-    import sys
-
-    from pipelines.__main__ import main
-
-    main(["probe", *sys.argv[1:]])

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from pipelines.cadence import Every
 from pipelines.measuring import measure_snapshot, measure_untrained, record_all
+from pipelines.selection import unmeasured
 from progan.distributed.agreement import from_main_rank, on_every_rank
 from progan.distributed.world import World
 from progan.engine.checkpoint import save_checkpoint
@@ -85,12 +86,13 @@ class Recorder:
 
     def measure_what_was_missed(self, evaluation: Every) -> None:
         """A run killed while it measured goes on behind the checkpoint: measure that one now. For all processes."""
-        if from_main_rank(lambda: self._was_missed(evaluation), self.world):
-            self.measure()
-
-    def _was_missed(self, evaluation: Every) -> bool:
         seen = self.training.images_seen
-        ticks = [tick.images_seen for tick in read_ticks(self.directory)]
-        before = ticks[-2] if len(ticks) > 1 else 0
-        measured = any(one.images_seen == seen for one in read_measurements(self.directory))
-        return seen > 0 and evaluation.due_between(before, seen) and not measured
+        ticks, known = from_main_rank(
+            lambda: (read_ticks(self.directory)[-2:], read_measurements(self.directory)), self.world
+        )
+        before = ticks[0].images_seen if len(ticks) > 1 else 0
+        if not ticks or not evaluation.due_between(before, seen):
+            return
+        resolution = ticks[-1].resolution
+        if unmeasured(self.evaluator.results(resolution), known, seen, resolution, self.config):
+            self.measure()

@@ -1,11 +1,9 @@
 """Going on where a run stopped."""
 
 from functools import partial
-from typing import Any
-
-import yaml
 
 from pipelines.console import say
+from progan.config import dotted
 from progan.distributed.agreement import from_main_rank, on_every_rank
 from progan.distributed.world import World
 from progan.engine.checkpoint import load_checkpoint
@@ -64,7 +62,8 @@ def _load_newest(training: Training, directory: RunDirectory, world: World) -> N
 
 
 def _refuse_changes(directory: RunDirectory, config: Config) -> None:
-    before, now = (_flat(tree) for tree in (directory.read_config(), config.model_dump(mode="json")))
+    # What an older release did not know yet is at its default.
+    before, now = (dotted(one.model_dump(mode="json")) for one in (config_of(directory), config))
     changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
     free = (*FREE_TO_CHANGE, "schedule.") if _goes_on(directory, config) else FREE_TO_CHANGE
     fixed = [key for key in changed if not key.startswith(free) or key == FIXED]
@@ -99,12 +98,3 @@ def _refuse_lost_checkpoints(directory: RunDirectory) -> None:
     if len(snapshots) > 1 or measured or went_far:
         held = f"holds {len(snapshots)} snapshots and no checkpoint, though there was one"
         raise DataError(f"{directory.root}: {held}; restore it, or give another --run")
-
-
-def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(tree, dict) or not tree:
-        return {prefix.rstrip("."): tree}
-    flat: dict[str, Any] = {}
-    for key, value in yaml.safe_load(yaml.safe_dump(tree)).items():
-        flat |= _flat(value, f"{prefix}{key}.")
-    return flat

@@ -6,12 +6,11 @@ from PIL import Image
 from torch import Tensor
 
 from pipelines.console import say
-from pipelines.device import evaluation_device
+from pipelines.drawing import images_of
 from pipelines.snapshots import describe, open_snapshot
 from progan.engine.snapshot import Snapshot
 from progan.files import atomic_path
 from progan.sampling.asking import asked
-from progan.sampling.generate import image_sequence
 from progan.sampling.grids import save_sheet, tile
 from progan.types import ConfigError, LabelSpace
 
@@ -22,10 +21,8 @@ def sample(source: Path, out: Path, count: int, columns: int, seed: int, caption
     if not grid and out.suffix.lower() in Image.registered_extensions():
         raise ConfigError(f"--out {out}: a grid is a .png; name one, or a folder for single images")
     snapshot = open_snapshot(source)
-    system = snapshot.system
-    labels = system.labels if caption is None else _asked(caption, snapshot)
-    generator = system.generator.to(evaluation_device())
-    images = image_sequence(generator, snapshot.phase.resolution, seed, system.latents, labels, "samples")(0, count)
+    labels = None if caption is None else _asked(caption, snapshot)
+    images = images_of(snapshot.system, snapshot.phase.resolution, seed, "samples", labels)(0, count)
     if grid:
         save_sheet(tile(images, columns), out)
     else:

@@ -1,10 +1,12 @@
 """Which snapshots of a run are to be measured, and which of them are not yet. Without torch: it is asked often."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.cadence import Every
-from progan.report.records import read_measurements
+from progan.metrics import MetricSpec, parse, result_name
+from progan.report.records import Measurement, read_measurements
 from progan.rundir import RunDirectory, seen_by
 from progan.settings import Config, config_of, make_schedule
 from progan.types import ConfigError
@@ -36,10 +38,45 @@ class Selection:
         return snapshots if self.every else snapshots[-1:]
 
 
-def list_unmeasured(run: Path, selection: Selection) -> None:
-    """Print the path of each selected snapshot of which no result is there yet."""
+def refuse_with(option: str, others: Mapping[str, bool]) -> None:
+    """ConfigError where one of the others, by name, is given beside `option`."""
+    for other, is_given in others.items():
+        if is_given:
+            raise ConfigError(f"{option} and {other}: do not go together; leave one out")
+
+
+def unmeasured(
+    wanted: Mapping[str, str | None], known: Iterable[Measurement], images_seen: int, resolution: int, config: Config
+) -> list[str]:
+    """Those names of results of a generator that are not among the `known` ones, made as the settings say.
+
+    wanted: with the sha256 of the weights that a result takes, None where it takes none.
+    """
+    done = {
+        (one.metric, one.provenance.get("weights_sha256"))
+        for one in known
+        if (one.images_seen, one.resolution) == (images_seen, resolution)
+        and one.real_mirrored == config.data.mirror
+        and len(one.provenance.get("seeds", [0])) >= config.evaluation.seeds
+    }
+    return [name for name, weights in wanted.items() if (name, weights) not in done]
+
+
+def list_unmeasured(run: Path, selection: Selection, metrics: Sequence[str]) -> None:
+    """Print the path of each selected snapshot that lacks a result of `metrics`; of none given the settings' ones."""
     directory = RunDirectory(run)
-    measured = {one.images_seen for one in read_measurements(directory)}
-    for path in selection.of(directory, config_of(directory)):
-        if seen_by(path) not in measured:
+    config = config_of(directory)
+    specs = [parse(name) for name in metrics or config.evaluation.metrics]
+    names: dict[int, set[str]] = {}
+    for one in read_measurements(directory):
+        names.setdefault(one.images_seen, set()).add(one.metric)
+    for path in selection.of(directory, config):
+        if not all(_is_named(spec, names.get(seen_by(path), set())) for spec in specs):
             print(path)
+
+
+def _is_named(spec: MetricSpec, names: Iterable[str]) -> bool:
+    """Whether all results of `spec` are among the names, of whatever network."""
+    forms = [{result_name(spec, result, mark) for mark in ("", "*")} for result in spec.row.results]
+    bare = {name.rpartition("-")[0] + "-*" if "-" in name else name for name in names}
+    return all(form & bare for form in forms)

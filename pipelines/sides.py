@@ -1,6 +1,5 @@
 """What stands on either side of a comparison: pictures as they lie, a prepared set, a generator."""
 
-import os
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -10,9 +9,10 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from pipelines.device import evaluation_device
+from pipelines.drawing import images_of
 from pipelines.measuring import EVALUATION_SEED
 from pipelines.snapshots import open_snapshot
+from progan.data.cores import cores
 from progan.data.folder_images import FolderImages, Size
 from progan.data.loader import Loader
 from progan.data.manifest import MANIFEST
@@ -23,7 +23,6 @@ from progan.metrics.gathering import Progress
 from progan.metrics.real_side import RealDraw
 from progan.metrics.weights import sha256_of
 from progan.rundir import RunDirectory
-from progan.sampling.generate import image_sequence
 from progan.types import DataError
 
 
@@ -89,9 +88,8 @@ def _prepared(source: str, seed: int, world: World, open_: ExitStack) -> Side:
 
 def _generator(source: str, path: Path) -> Side:
     snapshot = open_snapshot(path)
-    system, resolution = snapshot.system, snapshot.phase.resolution
-    generator = system.generator.to(evaluation_device())
-    draw = image_sequence(generator, resolution, EVALUATION_SEED, system.latents, system.labels)
+    resolution = snapshot.phase.resolution
+    draw = images_of(snapshot.system, resolution, EVALUATION_SEED)
     images = Ordered(lambda resolution, start, count: draw(start, count), f"generated {EVALUATION_SEED}")
     return Side(
         name=source,
@@ -107,7 +105,7 @@ def _generator(source: str, path: Path) -> Side:
 
 
 def _pictures(source: str, seed: int, world: World, open_: ExitStack) -> Side:
-    threads = max(1, len(os.sched_getaffinity(0)) // world.local_size)
+    threads = max(1, cores() // world.local_size)
     folder = open_.enter_context(closing(FolderImages(Path(source), threads)))
     mixed = folder.shuffled(seed)
 

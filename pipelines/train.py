@@ -17,7 +17,7 @@ from accelerate import Accelerator
 from pipelines.cadence import Every
 from pipelines.console import Skips, TrainingProgress, say
 from pipelines.device import device_model
-from pipelines.facts import write_facts
+from pipelines.facts import command, write_facts
 from pipelines.fit import Checked, checked
 from pipelines.journal import Journal
 from pipelines.launch import (
@@ -52,6 +52,7 @@ from progan.types import DataSpec, ProganError
 class Plan:
     """What is to be trained on what."""
 
+    typed: str  # the command
     config: Config
     schedule: Schedule
     manifest: Manifest
@@ -89,7 +90,10 @@ def train(
     _note(received, signal.SIGTERM, signal.SIGINT)  # only now: while it waits for others a process may just end
     world = make_world(accelerator)
     with watched(world) as watch, ExitStack() as held:
-        plan, _ = on_every_rank(lambda: _plan(begun or checked(config_path, overrides, world.size), world), world)
+        typed = command(config_path, overrides, run, world)
+        plan, _ = on_every_rank(
+            lambda: _plan(typed, begun or checked(config_path, overrides, world.size), world), world
+        )
         watch.patience = 60 * plan.config.cadence.patience_minutes
         in_place, _ = on_every_rank(lambda: held.enter_context(directory.locked(world.is_main)), world)
         training, loader = _ready(plan, directory, accelerator.device, world)
@@ -126,7 +130,7 @@ def _kept_status(here: Here, plan: Plan, training: Callable[[], int]) -> int:
     return number
 
 
-def _plan(begun: Checked, world: World) -> Plan:
+def _plan(typed: str, begun: Checked, world: World) -> Plan:
     config, manifest, data = begun
     check_precision(config.optim.precision)
     check_compiler(config.optim.compile)
@@ -139,7 +143,7 @@ def _plan(begun: Checked, world: World) -> Plan:
             f"note: {config.system.name} as set looks at a process's whole share of a batch, as batch norm does: "
             f"{world.size} processes train nearly, but not exactly, what one does"
         )
-    return Plan(config, make_schedule(config), manifest, data, system)
+    return Plan(typed, config, make_schedule(config), manifest, data, system)
 
 
 def _train(plan: Plan, training: Training, loader: Loader, here: Here) -> int:
@@ -158,7 +162,7 @@ def _train(plan: Plan, training: Training, loader: Loader, here: Here) -> int:
 
     def begin() -> None:
         tidy(training, directory, config)
-        write_facts(directory, config, plan.manifest, schedule, plan.system)
+        write_facts(directory, plan.typed, config, plan.manifest, schedule, plan.system)
         if training.images_seen == 0:
             recorder.write_samples(schedule(0))
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from pipelines.console import counting
-from pipelines.prepare import cores
+from progan.data.cores import cores
 from progan.data.manifest import Manifest
 from progan.data.preparing.verify import verify as bad_files
 from progan.types import DataError
@@ -14,7 +14,7 @@ def verify(path: Path, hashes_only: bool, workers: int | None) -> None:
     """Print a line for each bad file. DataError if there is one."""
     manifest, started = Manifest.load(path), time.monotonic()
     with counting("verify", "shards") as show:
-        bad = bad_files(manifest, hashes_only, cores(workers), lambda done, total: show(done, total, 0, ""))
+        bad = bad_files(manifest, hashes_only, workers or cores(), lambda done, total: show(done, total, 0, ""))
     for line in bad:
         print(line)
     if bad:

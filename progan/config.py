@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -38,6 +38,9 @@ class _Loader(yaml.SafeLoader):
         seen = set[tuple[type, Any]]()  # True is no other key than 1 to a dict
         for key_node, _ in node.value:
             key = self.construct_object(key_node)
+            if not isinstance(key, Hashable):
+                rule = "a key cannot be a mapping or a list; quote it if it is meant as text"
+                raise ConfigError(f"{rule} (line {key_node.start_mark.line + 1})")
             if (type(key), key) in seen:
                 raise ConfigError(f"{key}: the key stands twice (line {key_node.start_mark.line + 1}); keep one")
             seen.add((type(key), key))
@@ -97,6 +100,15 @@ def validate(model: type[AnySettings], tree: dict[str, Any]) -> AnySettings:
     for path, given, kind in _converted(tree, settings.model_dump(), ()):
         raise ConfigError(f"{'.'.join(path)}: must be {kind}, got {given!r}")
     return settings
+
+
+def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A tree of settings as `a.b` -> value; an empty group is a value."""
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        path = f"{prefix}{name}"
+        flat |= dotted(value, f"{path}.") if isinstance(value, Mapping) and value else {path: value}
+    return flat
 
 
 def _converted(given: Any, taken: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, str]]:

@@ -4,6 +4,7 @@ damaged one is named in one line."""
 import fcntl
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     OSError names `path` where it would name no file, as that of a full disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # A process number alone is not a name: each container has a first process, and nodes share folders.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with _named(path, temporary):
             temporary.touch()

@@ -19,7 +19,7 @@ STATE, SHEET, FACTS, PICTURE = r"\d{9}\.safetensors", r"\d{9}-\d{4,}px\.png", r"
 RESTORE = "restore it, or begin another run"
 OF_TRAINING = ("checkpoints", "snapshots", "samples", "walks")  # folders that nothing else writes to
 OWN = r"config\.yaml|facts\.json|status\.json|\w+\.jsonl"
-TEMPORARY = rf"\.({STATE}|{SHEET}|{OWN})\.\d+\.tmp"  # of a process that was killed while it wrote
+TEMPORARY = rf"\.({STATE}|{SHEET}|{OWN})\.[\w-]+\.tmp"  # of a process that was killed while it wrote
 
 
 def seen_by(path: Path) -> int:

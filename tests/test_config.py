@@ -101,6 +101,8 @@ def test_overrides_reach_any_depth_and_integer_keys(tmp_path: Path) -> None:
             "system.loss={name: logistic-r1}",
         ),
         ("system.loss.name=hinge", "system.loss: input tag 'hinge'"),
+        ("data.path={{ DATA }}", "data.path={{ DATA }}: a key cannot be a mapping or a list"),
+        ("data.path={[a]: b}", "a key cannot be a mapping or a list; quote it if it is meant as text (line 1)"),
         ("optim", "an override reads a.b=value"),
         ("seed.x=1", "seed is a value, not a group"),
     ],

@@ -101,6 +101,17 @@ def test_rewind_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
     assert run.all_neighbours_facts() == [run.neighbours_facts(100), run.neighbours_facts(200)]
 
 
+def test_two_writers_with_the_same_process_number_keep_apart(tmp_path: Path) -> None:
+    """As the first processes of two containers have."""
+    path = tmp_path / "file"
+    with atomic_path(path) as one, atomic_path(path) as other:
+        one.write_text("whole")
+        other.write_text("half")
+        assert one.read_text() == "whole"
+    assert path.read_text() in ("whole", "half")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_files_of_the_user_are_neither_taken_for_the_run_s_nor_removed(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     own = [run.checkpoint(100), run.snapshot(100), run.sample(100, 4), run.walk(100, 4)]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 
 from pipelines.device import device_memory, device_name, evaluation_device
+from pipelines.drawing import images_of
 from pipelines.measuring import EVALUATION_SEED, evaluator_of, load_network
 from pipelines.planning.figures import Figure, stamp
 from pipelines.planning.subject import Subject
@@ -13,7 +14,6 @@ from progan.engine.timing import time_rounds
 from progan.engine.trial import RandomImages, Trial
 from progan.metrics import METRICS, MetricSpec, of_all, parse
 from progan.metrics.real_side import RealSet
-from progan.sampling.generate import image_sequence
 from progan.schedule import Phase, Stage
 from progan.systems.system import place, set_phase
 from progan.types import DataError
@@ -97,9 +97,9 @@ def _metric(subject: Subject, family: str, resolution: int) -> Figure:
 
 def _evaluation_seconds(subject: Subject, spec: MetricSpec, resolution: int) -> tuple[float, float]:
     """Of the real images, and of the generated ones."""
-    system, device = subject.system(), evaluation_device()
+    system = subject.system()
     set_phase(system.generator, Phase(0, resolution, 1.0, 1, 0.0))
-    draw = image_sequence(system.generator.to(device), resolution, EVALUATION_SEED, system.latents, system.labels)
+    draw = images_of(system, resolution, EVALUATION_SEED)
     noise, reals = RandomImages(subject.data), 2 * spec.real_images
     real = RealSet(lambda px, start, count: noise.batch(px, 0, count, slice(None)).images, reals, "noise")
     evaluator = evaluator_of([spec], real, lambda: load_network(subject.config.evaluation))

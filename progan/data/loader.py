@@ -1,6 +1,5 @@
 """Reading a prepared set: any batch of a global order that depends on the seed and the position alone."""
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from progan.data.cores import cores
 from progan.data.manifest import Manifest
 from progan.data.reading.ahead import Begun, ReadAhead, Request
 from progan.data.reading.order import Order, Shuffled
@@ -37,7 +37,7 @@ class Loader:
         self._config = config
         self._seed = seed
         self._shared = local_processes > 1
-        self._threads = max(1, len(os.sched_getaffinity(0)) // local_processes)
+        self._threads = max(1, cores() // local_processes)
         self._pin = torch.cuda.is_available()  # page-locked images are copied to a device while it computes
         self._shown = ShownLabels(manifest, config.labelled_per_class, seed)
         self._order = self._shown.balanced("data.balanced") if config.balanced else Shuffled(manifest.count, seed)

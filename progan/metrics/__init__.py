@@ -47,6 +47,7 @@ class Metric:
     example: str  # the name of the published protocol
     kept_bytes: int = 0  # for each image, in the memory of the main process while it is measured; 0: hardly any
     working_bytes: int = 0  # more while two sets are compared
+    working_bytes_each: int = 0  # more then for each image, in the libraries' own copies
     by_level: bool = False  # as many for each halving of the image down to 16 px
     least: int = 2  # of what it counts, on either side: of fewer there is no value
     equal_counts: bool = False  # whether it compares as many generated as real images only
@@ -116,6 +117,7 @@ METRICS = {
         minimum_resolution=4,
         example="fid50k",
         kept_bytes=FEATURES,
+        working_bytes_each=20_000,  # the features in double precision
     ),
     "kid": Metric(
         results={
@@ -177,6 +179,7 @@ METRICS = {
         minimum_resolution=4,
         example="pr50k",
         kept_bytes=FEATURES,
+        working_bytes_each=200_000,  # five copies of its distances to 10,000 others
         least=4,
     ),
     "modes": Metric(
@@ -231,8 +234,9 @@ METRICS = {
         needs_network=False,
         minimum_resolution=4,
         example="parzen10k",
-        kept_bytes=19_000,  # thumbnails, and what they are compared by in double precision
+        kept_bytes=12_000,  # thumbnails
         working_bytes=2**28,
+        working_bytes_each=74_000,  # of both sets, in double precision, as they are and centred
         least=20,
     ),
 }
@@ -277,7 +281,8 @@ def needed_bytes(specs: Sequence[MetricSpec], resolution: int) -> int:
     rows = [(spec.row.kept_bytes * (levels if spec.row.by_level else 1) * spec.images, spec) for spec in specs]
     apart = sum(size for size, spec in rows if not spec.row.needs_network)
     shared = max((size for size, spec in rows if spec.row.needs_network), default=0)  # they look at the same features
-    return 2 * (apart + shared) + max((spec.row.working_bytes for spec in specs), default=0)
+    working = (spec.row.working_bytes + spec.row.working_bytes_each * spec.images for spec in specs)
+    return 2 * (apart + shared) + max(working, default=0)
 
 
 class EvaluationConfig(Settings):

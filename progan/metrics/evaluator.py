@@ -94,9 +94,13 @@ class Evaluator:
             if spec not in defined
         ]
 
-    def result_names(self, resolution: int) -> list[str]:
-        """The names of the records `measure` gives at `resolution` px."""
-        return [self._name(spec, result) for spec in self._measurable(resolution) for result in spec.row.results]
+    def results(self, resolution: int) -> dict[str, str | None]:
+        """The names of the records `measure` gives at `resolution` px, with the sha256 of the weights it takes."""
+        return {
+            self._name(spec, result): self._network_facts(spec)["weights_sha256"]
+            for spec in self._measurable(resolution)
+            for result in spec.row.results
+        }
 
     def measure(self, fakes: Sequence[ImageDraw], resolution: int, progress: Progress = silent) -> list[dict[str, Any]]:
         """Records of all metrics that can be measured of images of `resolution` px, in the order of the names; on the

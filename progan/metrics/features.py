@@ -14,6 +14,7 @@ from torch import Tensor
 
 from progan.metrics.precision import published_precision
 from progan.metrics.weights import Weights
+from progan.types import DataError
 
 _INCEPTION = "inception-v3-compat"
 _kept_alive: list[torch.library.Library] = []  # a declared schema lives as long as its Library object
@@ -27,6 +28,12 @@ class Features(NamedTuple):
 
     def part(self, images: slice) -> "Features":
         return Features(self.pooled[images], self.logits[images])
+
+
+def require_finite(*layers: Tensor) -> None:
+    """DataError unless they are: no distance to anything else exists."""
+    if not all(bool(layer.isfinite().all()) for layer in layers):
+        raise DataError("a feature of an image is not finite; check the weights file")
 
 
 @dataclass(frozen=True)

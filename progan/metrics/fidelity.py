@@ -8,10 +8,9 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from progan.metrics.features import FeatureNetwork, Features, torch_fidelity
+from progan.metrics.features import FeatureNetwork, Features, require_finite, torch_fidelity
 from progan.metrics.gathering import Outcome
 from progan.types import DataError
 
@@ -107,20 +106,24 @@ class FeatureGathering:
 
     def __init__(self, images: int, network: FeatureNetwork) -> None:
         self._images, self._network = images, network
-        self._kept: list[Features] = []
+        self._kept: Features | None = None  # as large as it gets from the first batch on: two copies take too much
+        self._count = 0
 
     def extract(self, first: int, images: Tensor) -> Features:
         """images: uint8 N3HW."""
         return self._network.extract(images)
 
     def keep(self, first: int, extracted: Features) -> None:
-        self._kept.append(extracted)
+        if self._kept is None:
+            self._kept = Features(*(layer.new_empty(self._images, *layer.shape[1:]) for layer in extracted))
+        for kept, layer in zip(self._kept, extracted, strict=True):
+            kept[first : first + len(layer)] = layer
+        self._count += len(extracted.pooled)
 
     def finish(self) -> Features:
         """DataError for features that are not finite: no distance between them exists."""
-        found = Features(*(torch.cat(layer) for layer in zip(*self._kept, strict=True)))
-        self._kept.clear()
-        assert len(found.pooled) == self._images
-        if not all(bool(layer.isfinite().all()) for layer in found):
-            raise DataError("a feature of an image is not finite; check the weights file")
+        found, self._kept = self._kept, None
+        assert found is not None
+        assert self._count == self._images
+        require_finite(*found)
         return found

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from progan.metrics.features import require_finite
 from progan.metrics.gathering import pieces
 from progan.metrics.precision import published_precision
 from progan.metrics.thumbnails import averaged
@@ -51,7 +52,13 @@ def pixel_space(device: torch.device) -> Space:
 
 def feature_space(features: Callable[[Tensor], Tensor], network: str) -> Space:
     """features: uint8 N3HW -> N x F. network: what they are of."""
-    return Space("features", f"RMS difference of the features of {network}", features)
+
+    def place(images: Tensor) -> Tensor:
+        found = features(images)
+        require_finite(found)
+        return found
+
+    return Space("features", f"RMS difference of the features of {network}", place)
 
 
 class Nearest(NamedTuple):
@@ -152,7 +159,8 @@ def find(
 
 def _begun(space: Space, generated: Tensor, real: NumberedDraw, probes: int, keep: int) -> Search:
     """A search for the generated images and, after them, for the first `probes` of the real ones."""
-    places, own = [space.place(generated)], [torch.full((len(generated),), -1)]
+    places = [space.place(some) for some in torch.split(generated, _BATCH)]
+    own = [torch.full((len(generated),), -1)]
     for _, images, numbers in _batches(real, probes):
         places.append(space.place(images))
         own.append(numbers)

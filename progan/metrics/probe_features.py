@@ -101,6 +101,7 @@ class Discriminating:
         if system is not None:
             system(next(iter(reals(batches(images, BATCH)))))
         norms = [layer for layer in self.network.modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
+        before = [norm.momentum for norm in norms]
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the mean over all batches
@@ -108,6 +109,8 @@ class Discriminating:
         with published_precision(self.device):
             for batch in reals(batches(images, CALIBRATION if norms else 0)):
                 self.features(batch)
+        for norm, momentum in zip(norms, before, strict=True):
+            norm.momentum = momentum
         self.network.eval()
 
     @contextmanager

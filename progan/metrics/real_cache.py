@@ -38,7 +38,7 @@ class RealCache:
                     with safe_open(path, framework="pt") as file:
                         return Features(*(file.get_slice(layer)[:images] for layer in Features._fields))
                 except (SafetensorError, OSError):
-                    return None
+                    continue
         return None
 
     def keep_features(self, resolution: int, network: FeatureNetwork, features: Features) -> None:

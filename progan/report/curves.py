@@ -65,5 +65,4 @@ def fade_spans(phases: Iterable[PhaseFact], until: int) -> list[Span]:
 
 
 def _reached(phases: Iterable[PhaseFact], until: int) -> list[Span]:
-    ends = [(phase, until if phase.end is None else min(phase.end, until)) for phase in phases]
-    return [Span(phase.start, end, phase.resolution) for phase, end in ends if phase.start < end]
+    return [Span(one.start, min(one.end, until), one.resolution) for one in phases if one.start < min(one.end, until)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from progan.config import dotted
 from progan.report.wording import NOTHING
 from progan.types import ConfigError
 
@@ -27,18 +28,10 @@ def unique_names(roots: Sequence[Path]) -> list[str]:
 
 def setting_differences(settings: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Dotted names of the settings that are not the same everywhere, with the value of each run as text."""
-    flat = [_flat(one) for one in settings]
+    flat = [{name: _text(value) for name, value in dotted(one).items()} for one in settings]
     names = list(dict.fromkeys(name for one in flat for name in one))
     rows = {name: [one.get(name, NOTHING) for one in flat] for name in names}
     return {name: values for name, values in rows.items() if len(set(values)) > 1}
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in settings.items():
-        dotted = f"{prefix}{name}"
-        found |= _flat(value, f"{dotted}.") if isinstance(value, Mapping) and value else {dotted: _text(value)}
-    return found
 
 
 def _text(value: Any) -> str:

@@ -101,7 +101,7 @@ class PhaseFact(_Record):
     """One row of the phase table of facts.json."""
 
     start: int  # images seen
-    end: int | None = None  # None: without end
+    end: int
     resolution: int
     fading: bool = False
     batch: int
@@ -170,7 +170,7 @@ class RunRecord:
 
     @property
     def total(self) -> int | None:
-        """Images of the whole schedule; None where it is unknown or has no end."""
+        """Images of the whole schedule; None where it is unknown."""
         return self.phases[-1].end if self.phases else None
 
     @property

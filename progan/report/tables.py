@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from progan.config import dotted
 from progan.report.records import Classification, Measurement, Notice, PhaseFact, RunRecord
 from progan.report.speed import Speed
 from progan.report.wording import NOTHING, count, duration, kimg, memory, number, percent, short_hash
@@ -83,7 +84,7 @@ def phase_rows(record: RunRecord) -> Rows:
     return [
         (
             str(index),
-            f"{kimg(phase.start)} – {'no end' if phase.end is None else kimg(phase.end)}",
+            f"{kimg(phase.start)} – {kimg(phase.end)}",
             f"fade to {phase.resolution} px" if phase.fading else f"{phase.resolution} px",
             count(phase.batch),
             number(phase.lr),
@@ -94,7 +95,7 @@ def phase_rows(record: RunRecord) -> Rows:
 
 
 def _phase_state(phase: PhaseFact, images_seen: int) -> str:
-    if phase.end is not None and images_seen >= phase.end:
+    if images_seen >= phase.end:
         return "done"
     return "now" if images_seen > phase.start or images_seen == phase.start == 0 else "to come"
 
@@ -115,13 +116,9 @@ def speed_rows(speeds: Iterable[Speed]) -> Rows:
     ]
 
 
-def fact_rows(facts: Mapping[str, Any], prefix: str = "") -> Rows:
+def fact_rows(facts: Mapping[str, Any]) -> Rows:
     """Nested facts as dotted names with their values, lists written out in part."""
-    rows: Rows = []
-    for name, value in facts.items():
-        dotted = f"{prefix}{name}"
-        rows += fact_rows(value, f"{dotted}.") if isinstance(value, Mapping) else [(dotted, _fact(value))]
-    return rows
+    return [(name, _fact(value)) for name, value in dotted(facts).items()]
 
 
 def neighbour_facts(facts: Mapping[str, Any]) -> str:

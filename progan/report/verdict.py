@@ -28,8 +28,7 @@ def notes(record: RunRecord, found: Sequence[Headline]) -> list[str]:
     """What a reader of the numbers has to know."""
     lines = []
     if any(one.untrained for one in found):
-        baseline = record.facts.get("baseline", "the generator before its first image, grown to the final resolution")
-        lines.append(f"Untrained: {str(baseline).rstrip('.')}.")
+        lines.append("Untrained: the generator before its first image, grown to the final resolution.")
     if any(one.last.interval for one in found):
         lines.append("± and […]: the 95 % interval of the mean over several seeds, which is the value shown.")
     for one in found:

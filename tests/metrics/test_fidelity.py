@@ -180,6 +180,18 @@ def test_a_second_evaluation_reads_the_features_of_real_images_from_disk(tmp_pat
     assert len(list(tmp_path.glob("features-*"))) == 2
 
 
+def test_a_damaged_larger_file_does_not_hide_a_smaller_one(tmp_path: Path) -> None:
+    network = FeatureNetwork(tiles, sha256="0" * 64, preprocessing="", mark="")
+    cache = RealCache(tmp_path, {}, lambda line: None)
+    cache.keep_features(8, network, Features(torch.ones(10, 3), torch.ones(10, 2)))
+    (good,) = tmp_path.iterdir()
+    for name in ("20", "30"):  # before and behind it in whatever order they are listed
+        good.with_name(good.name.replace("-10.", f"-{name}.")).write_bytes(b"damaged")
+    found = cache.features(8, network, 5)
+    assert found is not None
+    assert found.pooled.equal(torch.ones(5, 3))
+
+
 def test_what_cannot_be_read_from_the_cache_is_measured_again(tmp_path: Path) -> None:
     real, fake = faces(0, 2000), faces(1, 1000)
 

@@ -15,6 +15,7 @@ from progan.metrics.neighbours import (
     pixel_space,
 )
 from progan.random import generator
+from progan.types import DataError
 
 COUNT = 150  # batches of 64, 64 and 22
 PIXELS = pixel_space(torch.device("cpu"))
@@ -141,3 +142,9 @@ def test_copies_are_found_in_the_space_of_features(faces: Tensor, samples: Tenso
     copied = found(faces[[2, 99]].flip(3), faces, space=space)
     assert copied.nearest.positions[:, 0].tolist() == [2, 99]
     assert copied.judgement.verdict == COPIES
+
+
+def test_a_feature_that_is_no_number_is_refused(samples: Tensor, faces: Tensor) -> None:
+    space = feature_space(lambda images: images.flatten(1) / 0 * 0, "a broken network")
+    with pytest.raises(DataError, match="not finite; check the weights file"):
+        found(samples, faces, space=space)

@@ -246,7 +246,7 @@ def test_no_score_of_one_class_an_image_is_made_of_several(several: Manifest, tm
     assert line == (
         "is64: left out: the score is of one class an image and traits gives several; train a classifier on one label"
     )
-    assert measuring.result_names(16) == ["fd64-traits"]
+    assert list(measuring.results(16)) == ["fd64-traits"]
 
 
 @pytest.mark.parametrize("name", ["", "Faces", "my-faces", "my_faces", "fäces", "deadbeef", "01234567", "a b"])

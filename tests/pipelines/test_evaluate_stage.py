@@ -12,6 +12,7 @@ from pathlib import Path
 from progan_command import refused
 from tiny_run import ROOT, command, metric_values, progan_process
 
+from pipelines.evaluate import POLL
 from progan.rundir import RunDirectory
 
 
@@ -50,16 +51,22 @@ def test_snapshots_are_measured_by_processes_beside_the_training(config: Path, r
 
 def test_a_watcher_measures_snapshots_as_they_appear_and_ends_with_the_training(run: Path, tmp_path: Path) -> None:
     watched = RunDirectory(tmp_path / "watched")
-    shutil.copytree(run, watched.root, ignore=shutil.ignore_patterns("metrics.jsonl", "000002048.safetensors"))
+    later = (1536, 1792, 2048)
+    left_out = shutil.ignore_patterns("metrics.jsonl", *(f"{seen:09d}.safetensors" for seen in later))
+    shutil.copytree(run, watched.root, ignore=left_out)
     ended = watched.read_status()
     watched.write_status(replace(ended, state="running"))
-    watcher = subprocess.Popen(command("evaluate", watched.root, "--due", "--watch"), cwd=ROOT)
-    while [seen for seen, _ in metric_values(watched.root)] != [0, 1536]:
+    with (tmp_path / "said").open("w") as said:
+        watcher = subprocess.Popen(command("evaluate", watched.root, "--due", "--watch"), cwd=ROOT, stdout=said)
+    while [seen for seen, _ in metric_values(watched.root)] != [0]:
         assert watcher.poll() is None
         time.sleep(0.2)
-    shutil.copy(RunDirectory(run).snapshot(2048), watched.snapshot(2048))
+    time.sleep(1.2 * POLL)  # it looks again, and has nothing to say
+    for seen in later:
+        shutil.copy(RunDirectory(run).snapshot(seen), watched.snapshot(seen))
     watched.write_status(ended)
     assert watcher.wait() == 0
+    assert "measured already" not in (tmp_path / "said").read_text()
     assert metric_values(watched.root) == metric_values(run)
 
 

@@ -78,6 +78,15 @@ def test_changed_settings_are_refused_for_a_begun_run_but_cadence_may_change(con
     progan_process("train", config, "--run", run, "cadence.sample_kimg=1")
 
 
+def test_a_run_of_a_release_that_did_not_know_a_setting_yet_goes_on(config: Path, run: Path) -> None:
+    path = run / "config.yaml"
+    settings = yaml.safe_load(path.read_text())
+    del settings["data"]["lanes"], settings["system"]["loss"]["scale"]
+    path.write_text(yaml.safe_dump(settings))
+    progan_process("train", config, "--run", run)
+    assert "data.lanes was 8, now 3" in progan_process("train", config, "--run", run, "data.lanes=3", code=2).stderr
+
+
 def test_a_finished_run_can_be_trained_longer_as_if_it_had_been_asked_for_at_first(config: Path, run: Path) -> None:
     directory = config.parent / "longer"
     progan_process("train", config, "--run", directory, "schedule.total_kimg=1.9")

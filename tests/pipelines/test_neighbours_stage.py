@@ -62,6 +62,21 @@ def run(tmp_path: Path) -> RunDirectory:
     return directory
 
 
+def test_what_another_call_found_in_another_space_is_kept(run: RunDirectory) -> None:
+    progan("neighbours", run.root)
+    facts = run.neighbours_facts(0)
+    found = json.loads(facts.read_text())
+    found["spaces"] = {"features": {"verdict": "copies"}, "pixels": {"verdict": "old"}}
+    facts.write_text(json.dumps(found))
+    progan("neighbours", run.root)
+    spaces = json.loads(facts.read_text())["spaces"]
+    assert spaces["features"] == {"verdict": "copies"}
+    assert spaces["pixels"]["verdict"] != "old"
+    facts.write_text(json.dumps(found | {"data_fingerprint": "another"}))
+    progan("neighbours", run.root)
+    assert json.loads(facts.read_text())["spaces"].keys() == {"pixels"}
+
+
 def test_planted_copies_are_found_named_and_shown(run: RunDirectory) -> None:
     (line,) = progan("neighbours", run.root, "--count", COPIES, "--nearest", 4).out.splitlines()
     assert "pixels: copies: median distance 0.00 to the nearest of 73 training images" in line

@@ -183,6 +183,7 @@ def test_norms_measure_the_images(folder: Path, learned: LabelledImages) -> None
     # Batches are drawn from the set over and over: nearly, but not exactly, every image as often as any other.
     assert torch.allclose(body.network.norms[1].running_mean, seen.mean(dim=(0, 2, 3)), rtol=0.02, atol=1e-3)
     assert not body.network.training
+    assert body.network.norms[1].momentum == 0.1  # as it was: the network may be taught next
 
 
 def test_all_layers_are_pooled_maps_beside_the_features(folder: Path, learned: LabelledImages) -> None:

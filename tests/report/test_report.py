@@ -202,7 +202,7 @@ def test_no_ratio_is_taken_between_resolutions() -> None:
 def test_a_figure_is_deterministic_and_has_no_colours_of_its_own() -> None:
     records = [measurement("swd2k", 10.0 - index, 100 * index, 8) for index in range(4)]
     [found] = headlines([Measurement.model_validate(record) for record in records])
-    phases = [PhaseFact(start=0, end=None, resolution=8, batch=4, lr=0.1)]
+    phases = [PhaseFact(start=0, end=1000, resolution=8, batch=4, lr=0.1)]
     svg = metric_figure(found, phases, 300)
     assert svg == metric_figure(found, phases, 300)
     assert "#0a0b" not in svg

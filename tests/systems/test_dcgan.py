@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipelines.drawing import images_of
 from progan.config import load
 from progan.distributed.world import World
+from progan.engine.average import averaged_copy
 from progan.engine.checkpoint import load_checkpoint, save_checkpoint
 from progan.engine.rounds import Rules
 from progan.engine.settings import OptimConfig, Sgd
@@ -15,6 +17,7 @@ from progan.engine.snapshot import load_snapshot, save_snapshot
 from progan.engine.train import Training, start, train
 from progan.losses.objective import Round
 from progan.random import generator
+from progan.sampling.generate import image_sequence
 from progan.schedule import ConstantConfig, constant
 from progan.settings import Config, untrained_system
 from progan.systems.settings.dcgan import DcganConfig
@@ -192,3 +195,12 @@ def test_with_smoothed_labels_the_discriminator_is_content_with_nine_tenths() ->
     game = Round(lambda images, _: Verdict(images[:, 0]), *batches, 1, 0, lambda stream: torch.zeros(1))
     build(config, DATA, SIZE).objectives["discriminator"](game)["logistic"].backward()
     torch.testing.assert_close(real.grad, torch.zeros(1, 1), atol=1e-6, rtol=0)
+
+
+@EACH
+def test_the_untrained_generator_is_measured_as_it_is_averaged(config: DcganConfig) -> None:
+    """In evaluation mode, as its snapshots will be."""
+    system = build(config, DATA, SIZE)
+    average = averaged_copy(system.generator)
+    expected = image_sequence(average, SIZE, 1, system.latents, system.labels)(0, 5)
+    assert torch.equal(images_of(system, SIZE, 1)(0, 5), expected)
