@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from progan.losses.objective import Round, Term
+from progan.nn.second_derivatives import second_derivatives
 
 
 def score_gradient(game: Round, images: Tensor, labels: Tensor) -> Tensor:
@@ -16,7 +17,7 @@ def score_gradient(game: Round, images: Tensor, labels: Tensor) -> Tensor:
     def total(x: Tensor) -> Tensor:
         return game.discriminator(x, labels).score.float().sum() * game.score_scale
 
-    with torch.compiler.set_stance("force_eager"):
+    with torch.compiler.set_stance("force_eager"), second_derivatives():
         gradient: Tensor = torch.func.grad(total)(images.float())
     return gradient.float() / game.score_scale
 

@@ -7,19 +7,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from progan.nn.second_derivatives import own_functions_pay
+
 SLOPE = 0.2  # below zero
 FEW = 2**20  # numbers below which torch's own function is faster: calling one written in Python takes 0.1 to 0.2 ms
 
 
 def leaky_relu(x: Tensor) -> Tensor:
-    """torch's leaky_relu of slope 0.2; where x is large, one which keeps what it returns and not its input.
+    """torch's leaky_relu of slope 0.2, of an x that nothing else needs: on a GPU it is overwritten.
 
-    The next layer keeps the same tensor, so a layer's activations are held once. Its second derivative by x is nothing
-    instead of zeros that a gradient penalty would add up.
+    Either way the result alone is kept, as it is by the next layer: a layer's activations are held once. Where x is
+    large and functions of our own pay, the second derivative by x is nothing in place of zeros to be added up.
     """
-    if x.numel() < FEW or torch.compiler.is_compiling():  # see convolution
+    if torch.compiler.is_compiling():
         return F.leaky_relu(x, SLOPE)
-    return _leaky_relu(x)
+    if own_functions_pay(x.device):
+        return _leaky_relu(x) if x.numel() >= FEW else F.leaky_relu(x, SLOPE)
+    return F.leaky_relu_(x, SLOPE)
 
 
 class _LeakyRelu(torch.autograd.Function):

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from progan.nn import winograd
+from progan.nn.second_derivatives import own_functions_pay
 
 # On a CPU the gradient of a weight is one matrix product where y has at most so many pixels, times the stride, for each
 # of its maps: oneDNN is 1.3 (fp32, 8 px) to 6 times (bf16, 4 px) slower there, where the weights outnumber the pixels.
@@ -27,7 +28,7 @@ Gradients = tuple[Tensor | None, ...]
 
 def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1, padding: int = 0) -> Tensor:
     """torch's conv2d, also under autocast. weight: OIKK; (H + 2 padding - K) must be a multiple of the stride."""
-    if _is_torchs(x.numel() // x.shape[1] // stride**2 * weight.numel()):
+    if _is_torchs(x, x.numel() // x.shape[1] // stride**2 * weight.numel()):
         return F.conv2d(x, weight, bias, stride, padding)
     if any((size + 2 * padding - weight.shape[-1]) % stride for size in x.shape[2:]):
         raise ValueError(f"images of {tuple(x.shape[2:])} leave a rest: not a geometry of these gradients")
@@ -38,7 +39,7 @@ def conv_transpose2d(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1, padding: int = 0
 ) -> Tensor:
     """torch's conv_transpose2d, also under autocast. weight: IOKK."""
-    if _is_torchs(x.numel() // x.shape[1] * weight.numel()):
+    if _is_torchs(x, x.numel() // x.shape[1] * weight.numel()):
         return F.conv_transpose2d(x, weight, bias, stride, padding)
     return _transposed(*_cast(x, weight, bias), Strided(weight.shape[-1], stride, padding))
 
@@ -63,9 +64,8 @@ def conv2d_halved(x: Tensor, weight: Tensor, bias: Tensor, scale: float) -> Tens
     return _convolve(x, weight, bias, Pooled(scale, mirrored=False))
 
 
-def _is_torchs(multiplications: int) -> bool:
-    """Compilers trace second derivatives through torch's own functions only."""
-    return multiplications < LITTLE or torch.compiler.is_compiling()
+def _is_torchs(x: Tensor, multiplications: int) -> bool:
+    return multiplications < LITTLE or not own_functions_pay(x.device)
 
 
 def _is_winograds(kind: winograd.Kind, x: Tensor, maps: int) -> bool:

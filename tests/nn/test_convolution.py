@@ -7,6 +7,7 @@ from progan.nn import activation, convolution
 from progan.nn.activation import leaky_relu
 from progan.nn.convolution import conv2d, conv_transpose2d
 from progan.nn.norm import PixelNorm
+from progan.nn.second_derivatives import own_functions_pay, second_derivatives
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +54,28 @@ def test_a_gradient_penalty_has_the_derivatives_torchs_own_layers_give() -> None
         return torch.autograd.grad(gradient.square().sum(), (first, second))
 
     torch.testing.assert_close(penalty(own=True), penalty(own=False))
+
+
+def test_on_other_devices_own_functions_serve_second_derivatives_alone() -> None:
+    x = torch.ones(2, 3, 4, 4, device="meta")
+    weight = torch.ones(5, 3, 3, 3, device="meta", requires_grad=True)
+    plain = leaky_relu(conv2d(x, weight))
+    assert {"LeakyReluBackward1", "ConvolutionBackward0"} <= _names(plain)
+    with second_derivatives():
+        assert own_functions_pay(x.device)
+        assert "_LeakyReluBackward" in _names(leaky_relu(plain))
+    assert not own_functions_pay(x.device)
+
+
+def _names(result: Tensor) -> set[str]:
+    """Of the functions that made it."""
+    names, functions = set[str](), [result.grad_fn]
+    while functions:
+        function = functions.pop()
+        if function is not None:
+            names.add(function.name())
+            functions += [before for before, _ in function.next_functions]
+    return names
 
 
 def test_convolutions_work_in_the_precision_of_autocast() -> None:
