@@ -57,7 +57,9 @@ def prepare(
     out: Annotated[Path, typer.Option(help="Where the shards go.")],
     resolution: Annotated[
         int | None,
-        typer.Option(help="Largest resolution in px; default: the largest power of two the images fill.", min=1),
+        typer.Option(
+            help="Largest resolution in px; default: the largest power of two the images fill, 64 of synthetic.", min=1
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many images.", min=1)] = None,
     label: Annotated[
@@ -77,9 +79,13 @@ def prepare(
     ] = "auto",
     landmarks: Annotated[Path | None, typer.Option(help="Table of landmarks for --crop face.")] = None,
     raw_up_to: Annotated[int, typer.Option(help="Store samples up to so many px unencoded.", min=0)] = 64,
-    codec: Annotated[str, typer.Option(help="Of larger samples: png, webp (lossless) or jpeg95 (a quality).")] = "png",
-    shard_mb: Annotated[float, typer.Option(help="Close a shard at so many MB.", min=0.001, max=1e6)] = 256.0,
-    keep_duplicates: Annotated[bool, typer.Option("--keep-duplicates", help="Keep images equal to another.")] = False,
+    codec: Annotated[
+        str, typer.Option(help="Encoding of larger samples: png, webp (lossless) or jpeg95 (lossy).")
+    ] = "png",
+    shard_mb: Annotated[float, typer.Option(help="Largest size of a shard in MB.", min=0.001, max=1e6)] = 256.0,
+    keep_duplicates: Annotated[
+        bool, typer.Option("--keep-duplicates", help="Keep images that are equal to another one.")
+    ] = False,
     part: Annotated[
         str | None, typer.Option(help="Prepare only part 2/8 of the set; progan merge puts the parts together.")
     ] = None,
@@ -191,7 +197,7 @@ def plan(
     measure: Annotated[
         bool, typer.Option("--measure", help="Play some rounds on this device, and keep the figures for later plans.")
     ] = False,
-    seconds: Annotated[float, typer.Option(help="For each stage that is measured.", min=0, max=3600)] = 5.0,
+    seconds: Annotated[float, typer.Option(help="Seconds to measure each stage.", min=0, max=3600)] = 5.0,
     patience: Annotated[
         float, typer.Option(help="Seconds: where a round takes longer it is not measured but scaled.", min=0)
     ] = 120.0,

@@ -17,7 +17,7 @@ def evaluate(
     snapshot: Annotated[Path | None, typer.Option(help="A snapshot file; default: the run's last.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every snapshot of the run.")] = False,
     due: Annotated[
-        bool, typer.Option("--due", help="What training measures unless evaluation.in_training=false: see every_kimg.")
+        bool, typer.Option("--due", help="Those that evaluation.every_kimg asks for, as training measures them itself.")
     ] = False,
     list_: Annotated[bool, typer.Option("--list", help="Only name the snapshots that are not measured yet.")] = False,
     watch: Annotated[

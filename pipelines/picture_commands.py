@@ -19,7 +19,7 @@ def sample(
     ),
     count: Annotated[int, typer.Option(help="How many images.", min=1)] = 64,
     columns: Annotated[int, typer.Option(help="Columns of the grid.", min=1)] = 8,
-    seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the latents.")] = 0,
     caption: Annotated[
         str | None,
         typer.Option(help="What to draw, of a system with several labels, as 'a smiling woman without eyeglasses'."),

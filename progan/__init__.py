@@ -10,8 +10,9 @@ __version__ = "0.1.0"
 
 
 def load_generator(path: "Path | str") -> "nn.Module":
-    """The averaged generator of a snapshot file: (latents NZ ~ N(0, 1), labels N) -> images N3RR in [-1, 1].
+    """The averaged generator of a snapshot file: (latents NZ, labels N, or NK of several) -> images N3RR in [-1, 1].
 
+    Latents as the run's `system.latents` says: N(0, 1) for progressive networks, for the others U(-1, 1) by default.
     `latent_dim` and `num_classes` of the result say what it takes; labels of an unconditional one are ignored.
     DataError when the file is not a snapshot.
     """

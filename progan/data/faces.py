@@ -13,6 +13,7 @@ from progan.data.images import BadImage, Pixels
 
 _SUPERSAMPLING = 4  # the photo is warped at so many times the resolution, then reduced with antialiasing
 _MIN_BORDER = 3  # px of the photo kept around the square, at least
+_LARGEST = 8  # of a square, in longer sides of its photo
 # In sides of the square:
 _BORDER = 0.1  # of the photo kept around the square
 _PADDING = 0.3  # around the photo where the square leaves it
@@ -88,6 +89,9 @@ class FaceFrame:
         square = face_square(entry.landmarks)
         if not (0 <= square.centre.real <= width and 0 <= square.centre.imag <= height):
             raise BadImage(f"its landmarks lie outside the picture of {width}x{height} px")
+        if square.side > _LARGEST * max(width, height):
+            there = f"a picture of {width}x{height} px"
+            raise BadImage(f"by its landmarks the face takes {square.side:.0f} px of {there}")
         return round(square.side)
 
     def __call__(self, entry: Any, pixels: Pixels, resolution: int) -> Pixels:

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from progan.data.cores import cores
 from progan.data.manifest import Manifest
 from progan.data.reading.order import Numbers
 from progan.data.reading.reader import Reader
@@ -26,7 +27,7 @@ class LabelledImages:
             raise DataError(f"{self.name}: none of its images has a label; prepare it with --label")
         self._rows = known[torch.randperm(len(known), generator=generator(seed, "labelled-images", 0)).numpy()]
         self.labels: Tensor = labels[torch.from_numpy(self._rows)]  # int64 N, or NK of 1 and 0
-        self._reader = Reader(manifest, resolution)
+        self._reader = Reader(manifest, resolution, cores())
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -1,5 +1,6 @@
 """Reading a prepared set: any batch of a global order that depends on the seed and the position alone."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,11 +52,13 @@ class Loader:
         self._planned: list[int] = []
         self._prefetch: Prefetch | None = None
         self._stream = self._opened_stream()
+        self._stream_thread = ThreadPoolExecutor(1, "stream")
+        self._stream_ahead = ReadAhead(self._begin_streamed, config.read_ahead)
 
     @property
     def skipped(self) -> dict[tuple[int, int], str]:
         """(resolution, sample) of those that could not be read -> shard, sample and what is wrong."""
-        return self._skips.reasons
+        return dict(self._skips.reasons)  # a copy: a stream that reads ahead may add to them
 
     @property
     def metric_order(self) -> str:
@@ -81,10 +84,7 @@ class Loader:
         DataError names the shard and the sample that cannot be read; ConfigError where there is not the room.
         """
         if self._stream is not None:
-            pixels, rows = self._stream.batch(resolution, position, count, part)
-            images = torch.from_numpy(pixels)
-            images = images.pin_memory() if self._pin else images
-            return self._shown_batch(images, rows)
+            return self._shown_batch(*self._stream_ahead.take(Request(resolution, position, count, part)).result())
         return self._ordered_batch(self._ahead, Request(resolution, position, count, part))
 
     def require_labelled(self) -> None:
@@ -122,13 +122,14 @@ class Loader:
         """Stop reading ahead and let go of files and memory."""
         self._ahead.drop()
         self._labelled_ahead.drop()
+        self._stream_ahead.drop()
         self._keep_sources()
         if self._prefetch is not None:
             self._prefetch.stop()
         if self._stream is not None:
             self._stream.close()
 
-    def _ordered_batch(self, ahead: ReadAhead, request: Request) -> Batch:
+    def _ordered_batch(self, ahead: ReadAhead[Begun], request: Request) -> Batch:
         self._enter(request.resolution)
         return self._shown_batch(*self._finished(request.resolution, ahead.take(request)))
 
@@ -138,6 +139,15 @@ class Loader:
     def _begin(self, request: Request, order: Order) -> Begun:
         positions = np.arange(request.position, request.position + request.count)[request.part]
         return self._begun(request.resolution, order.rows(positions))
+
+    def _begin_streamed(self, request: Request) -> "Future[tuple[Tensor, NDArray[np.int64]]]":
+        return self._stream_thread.submit(self._streamed, request)
+
+    def _streamed(self, request: Request) -> tuple[Tensor, NDArray[np.int64]]:
+        assert self._stream is not None
+        pixels, rows = self._stream.batch(request.resolution, request.position, request.count, request.part)
+        images = torch.from_numpy(pixels)
+        return images.pin_memory() if self._pin else images, rows
 
     def _begin_labelled(self, request: Request) -> Begun:
         assert self._labelled_order is not None, "require_labelled was not called"

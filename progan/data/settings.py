@@ -62,7 +62,7 @@ def open_set(config: DataConfig) -> Manifest:
     if config.is_cached:
         from progan.data.remote.place import CachedPlace
 
-        cache = Path(config.cache or Path.home() / ".cache" / "progan" / "shards")
+        cache = Path(config.cache or "~/.cache/progan/shards").expanduser()
         url = config.path if config.is_remote else f"file://{Path(config.path).absolute()}"
         manifest = Manifest.load(CachedPlace(url, cache, config.cache_bytes))
     else:

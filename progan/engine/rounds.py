@@ -14,6 +14,7 @@ from torch import Tensor
 
 from progan.data.reals import to_reals
 from progan.distributed.agreement import on_every_rank, summed
+from progan.distributed.averaging import broadcast_parameters
 from progan.distributed.world import World
 from progan.engine.play import Game
 from progan.engine.settings import OptimConfig
@@ -122,6 +123,7 @@ def calibrate(system: System, phase: Phase, reals: RealImages, rules: Rules) -> 
     images, _ = on_every_rank(lambda: reals.batch(phase.resolution, 0, phase.batch, slice(None)).images, rules.world)
     torch.manual_seed(key(rules.seed, "calibration", 0))  # for layers that draw: the same on every rank
     system.calibrate(to_reals(images.to(rules.device), None, phase.fade))
+    broadcast_parameters(list(system.networks.values()))  # sums may differ in their last digit between devices
 
 
 def games(system: System, play: Play, moment: Moment, reals: Reals, rules: Rules) -> list[Game]:
@@ -138,9 +140,13 @@ def games(system: System, play: Play, moment: Moment, reals: Reals, rules: Rules
             fake = Batch(system.generator(latents[part], labels[part]), labels[part])
 
         def uniform(stream: str) -> Tensor:
-            return send(torch.rand(phase.batch, generator=generator(rules.seed, stream, seen))[share][part])
+            name = f"{stream}-{play.number}" if play.number else stream
+            return send(torch.rand(phase.batch, generator=generator(rules.seed, name, seen))[share][part])
 
-        return Round(system.discriminator, real, fake, phase.batch, seen, uniform, score_scale, system.joint, known)
+        first = share.start + part.start
+        return Round(
+            system.discriminator, real, fake, phase.batch, seen, uniform, score_scale, system.joint, known, first
+        )
 
     count = len(latents)
     size = rules.optim.part_size(phase.resolution, count, system.group)

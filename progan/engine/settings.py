@@ -48,7 +48,8 @@ class OptimConfig(Settings):
     reset_at_fade: bool = True  # forget Adam's moments where a fade starts and ends
     ema_half_life_kimg: Annotated[float, Field(ge=0)] = 10.0  # 0: no average, samples show the generator itself
     ema_ramp_up: Annotated[float, Field(gt=0)] | None = None  # half-life at most this share of images seen
-    # Of the networks' forward and backward; weights, norms and penalties stay fp32. tf32: fp32 with rounded products.
+    # Of the networks' forward and backward, in penalties too; weights, norms, and the norms and means of penalties stay
+    # fp32. tf32: fp32 with rounded products.
     precision: Precision = "fp32"
     # The networks' passes by torch.compile, except in gradient penalties: compiled layers have no second derivative.
     # It takes a minute or more for each resolution, once in a run. For GPUs; on a CPU nothing is gained.

@@ -80,5 +80,5 @@ def _data(facts: dict[str, Any]) -> DataSpec:
 
 
 def load_generator(path: Path | str) -> nn.Module:
-    """The averaged generator of a snapshot file: (latents NZ ~ N(0, 1), labels N) -> images N3RR in [-1, 1]."""
+    """The averaged generator of a snapshot file: (latents NZ, labels N or NK) -> images N3RR in [-1, 1]."""
     return load_snapshot(path).system.generator

@@ -100,7 +100,7 @@ def train(
         moment = Moment(schedule(training.images_seen), training.images_seen)
         phase = moment.phase
         reals_read, stopping = read_reals(training.system, moment, reals, rules, stop())
-        with _memory_told(moment, rules):
+        with _memory_told(moment, rules, training.system.group):
             ledger.rounds.append(play_round(training, moment, reals_read, rules))
         ledger.images_seen.append(training.images_seen)
         training.images_seen += phase.batch
@@ -119,16 +119,18 @@ def train(
 
 
 @contextmanager
-def _memory_told(moment: Moment, rules: Rules) -> Iterator[None]:
-    """TrainingError where a round does not fit a GPU."""
+def _memory_told(moment: Moment, rules: Rules, group: int) -> Iterator[None]:
+    """TrainingError where a round does not fit a GPU. group: of images that stay together."""
     try:
         yield
     except torch.OutOfMemoryError:
         resolution, share = moment.phase.resolution, rules.world.share(moment.phase.batch)
-        images = share.stop - share.start
+        images = rules.optim.part_size(resolution, share.stop - share.start, group)
+        half = images // 2 // group * group
+        parts = f"play them in parts: optim.max_images_per_process.{resolution}={half}, or less"
+        remedy = parts if half else "they stay together: take optim.precision=bf16 or fp16, or a smaller schedule.batch"
         raise TrainingError(
-            f"{images} images of {resolution} px do not fit the memory of {rules.device} together; play them in parts: "
-            f"optim.max_images_per_process.{resolution}={max(1, images // 2)}, or less"
+            f"{images} images of {resolution} px do not fit the memory of {rules.device} together; {remedy}"
         ) from None
 
 

@@ -28,12 +28,14 @@ class Round:
         score_scale: Tensor | float = 1.0,  # loss scale of fp16; gradients of scores are taken of the scaled score
         joint: bool = False,  # whether the discriminator may judge reals and fakes in one call
         labelled: Batch | None = None,  # real images that all have a label; None: no term of the play reads them
+        first: int = 0,  # number in the global batch of the first of these images
     ) -> None:
         self.discriminator = discriminator
         self._real = real
         self._labelled = labelled
         self.fake = fake
         self.batch = batch
+        self.first = first
         self.images_seen = images_seen
         self.uniform = uniform
         self.score_scale = score_scale

@@ -1,5 +1,7 @@
 """Penalties on the gradient of the discriminator's score with respect to its input."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -25,7 +27,8 @@ def score_gradient(game: Round, images: Tensor, labels: Tensor) -> Tensor:
 class GradientPenalty(Term):
     """mean (|d D(mix) / d mix|_2 - target)^2, mix uniformly between a real and a generated image (arXiv 1704.00028).
 
-    The mean is over the first `share` of the images, in whole groups of `group`.
+    The mean is over a `share` of the global batch, in whole groups of `group` that lie evenly apart in it: the same
+    images for any number of processes, and of parts that a process plays.
     """
 
     reads_real = True
@@ -39,13 +42,26 @@ class GradientPenalty(Term):
 
     def forward(self, game: Round) -> Tensor:
         count = len(game.real.labels)
-        some = slice(max(1, round(self.share * count / self.group)) * self.group)
+        numbers = self._chosen(game.first, count)
+        if not numbers:
+            return torch.zeros((), device=game.real.images.device)
+        some = slice(None) if len(numbers) == count else torch.tensor(numbers, device=game.real.images.device)
         real, fake = game.real.images[some], game.fake.images[some]
         weight = game.uniform("mixing")[some].view(-1, 1, 1, 1)
         mix = torch.lerp(real.float(), fake.float(), weight)
         norm = torch.linalg.vector_norm(score_gradient(game, mix, game.real.labels[some]), dim=(1, 2, 3))
         excess: Tensor = norm - self.target
-        return excess.square().mean()
+        # The mean of all parts' values is to be the mean over all images chosen; of the whole batch the factor is 1.
+        return excess.square().mean() * (len(numbers) / count * game.batch / len(self._chosen(0, game.batch)))
+
+    def _chosen(self, first: int, count: int) -> list[int]:
+        """Of images number `first` on of the global batch those in the mean, counted from the first."""
+        groups = ((first + number) // self.group for number in range(count))
+        return [number for number, group in enumerate(groups) if self._before(group + 1) > self._before(group)]
+
+    def _before(self, groups: int) -> int:
+        """How many of the first groups are chosen."""
+        return math.ceil(round(groups * self.share, 9))
 
 
 class R1(Term):

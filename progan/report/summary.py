@@ -36,6 +36,8 @@ def summary(account: Account) -> dict[str, Any]:
                 state ("fine", "watch", "bad", "not measured"), sentence; warnings: what the watch said in training, a
                 list of images_seen, finding (its name), failure, state ("bad", or "fine" where it was over), sentence
     classification  the last line of classification.jsonl as far as the page shows it, or null
+    probes      the newest file of probes/ as far as the page shows it, or null
+    neighbours  of the newest search: images_seen, spaces (facts by space: verdict, percentile, ...), or null
     speed       a list, smallest resolution first: resolution, images, batches, images_per_second (median), outside
                 (share of the time not training), memory_mb (peak), seconds
     phases      the phase table: start, end, resolution, fading, batch, lr
@@ -53,6 +55,8 @@ def summary(account: Account) -> dict[str, Any]:
         "state": _state(record),
         "headlines": [_headline(one) for one in account.headlines],
         "classification": record.classification.model_dump() if record.classification else None,
+        "probes": record.probes.model_dump() if record.probes else None,
+        "neighbours": _neighbours(record),
         "diagnosis": diagnosis(account),
         "speed": [_speed(one) for one in account.speeds],
         "phases": [phase.model_dump() for phase in record.phases],
@@ -103,6 +107,11 @@ def _state(record: RunRecord) -> dict[str, Any]:
         "training_seconds": last.elapsed_seconds if last else 0.0,
         "snapshots": [path.name for path in record.run.snapshots()],
     }
+
+
+def _neighbours(record: RunRecord) -> dict[str, Any] | None:
+    found = record.neighbours
+    return None if found is None else {"images_seen": found.images_seen, "spaces": found.facts}
 
 
 def _headline(one: Headline) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Latent vectors and labels for generated images, drawn from counters."""
 
+import functools
 import itertools
 
 import torch
@@ -18,12 +19,18 @@ def draw_labels(seed: int, stream: str, counter: int, count: int, space: LabelSp
     """`count` labels of the space, int64, on the CPU: N, or NK of several an image; UNLABELLED where there are none."""
     if space.classes == 0:
         return torch.full((count,), UNLABELLED)
-    ends = list(itertools.accumulate(space.counts or (1,) * (len(space.combinations) or space.classes)))
-    places = torch.randint(ends[-1], (count,), generator=generator(seed, stream, counter))
-    numbers = torch.searchsorted(torch.tensor(ends), places, right=True)
+    ends = _ends(space)
+    places = torch.randint(int(ends[-1]), (count,), generator=generator(seed, stream, counter))
+    numbers = torch.searchsorted(ends, places, right=True)
     if not space.several:
         return numbers
-    return torch.tensor([[int(held) for held in combination] for combination in space.combinations])[numbers]
+    return torch.tensor([[int(held) for held in space.combinations[number]] for number in numbers.tolist()])
+
+
+@functools.lru_cache(maxsize=4)
+def _ends(space: LabelSpace) -> Tensor:
+    """Where the images of each class, or of each combination of labels, end; there may be many thousands of these."""
+    return torch.tensor(list(itertools.accumulate(space.counts or (1,) * (len(space.combinations) or space.classes))))
 
 
 def grid_labels(count: int, space: LabelSpace, columns: int) -> Tensor:

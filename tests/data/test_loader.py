@@ -1,5 +1,8 @@
 import io
+import itertools
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,9 @@ from progan.data.reading.order import Shuffled
 from progan.data.settings import DataConfig, open_set
 from progan.data.sources import SourceOptions, open_source
 from progan.data.sources.base import labelled
+from progan.data.streaming import reader
+from progan.data.streaming.reader import StreamReader
+from progan.data.streaming.unpacking import Cancelled
 from progan.types import ConfigError, DataError, LabelSpace
 
 Writer = Callable[..., Path]
@@ -352,6 +358,47 @@ def test_a_stream_gives_every_image_once_an_epoch(load: Load, tmp_path: Path) ->
     assert len(torch.cat([batch.images for batch in batches]).flatten(1).unique(dim=0)) == 16
     assert all(batch.images.shape == (4, 3, 4, 4) and batch.labels.tolist() == [0] * 4 for batch in batches)
     assert len(loader.images(4, 0, 16).flatten(1).unique(dim=0)) == 16
+
+
+@pytest.mark.parametrize("read_ahead", [0, 3])
+def test_a_stream_is_read_ahead(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_ahead: int) -> None:
+    manifest = Manifest.load(write_set(tmp_path / "set", [4, 4, 4, 4], {4: "raw"}))
+    expected = StreamReader(manifest, 1, 2)
+    begun: list[int] = []
+    batch = StreamReader.batch
+
+    def noted(reader: StreamReader, resolution: int, position: int, count: int, part: slice) -> Any:
+        begun.append(position)
+        return batch(reader, resolution, position, count, part)
+
+    monkeypatch.setattr(StreamReader, "batch", noted)
+    loader = load(manifest, stream=True, lanes=2, read_ahead=read_ahead)
+    for position in (0, 4, 40, 44):
+        found = loader.batch(4, position, 4).images.permute(0, 2, 3, 1).numpy()
+        assert np.array_equal(found, batch(expected, 4, position, 4)[0])
+    deadline = time.monotonic() + 10
+    while begun[-1] != 44 + 4 * read_ahead:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_stream_is_closed_while_a_shard_is_read(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = Manifest.load(write_set(tmp_path / "set", [4, 4, 4, 4], {4: "raw"}))
+    read, begun = reader.read_samples, itertools.count()
+
+    def two_then_none(place: Any, shard: Any, first: int, kind: str, stop: threading.Event) -> Any:
+        if next(begun) < 2:
+            return read(place, shard, first, kind, stop)
+        assert stop.wait(60)
+        raise Cancelled
+
+    monkeypatch.setattr(reader, "read_samples", two_then_none)
+    loader = load(manifest, stream=True, lanes=2, read_ahead=3)
+    loader.batch(4, 0, 4)  # the batch after the next waits for the second shards
+    began = time.monotonic()
+    loader.close()
+    loader._stream_thread.shutdown()
+    assert time.monotonic() - began < 10
 
 
 def test_a_lost_shard_of_a_stream_stops_or_is_counted_once(load: Load, tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ def test_a_missing_an_unfinished_and_a_different_part_are_named(tmp_path: Path, 
     with pytest.raises(DataError, match=r"no parts in it; make them with: progan prepare"):
         merge(out)
     prepare(source, part_path(out, (1, 3)), options((1, 3)))
+    for other in (".2-of-3.partial", "one-of-many"):
+        part_path(out, (2, 3)).with_name(other).mkdir()
     with pytest.raises(DataError, match="missing or unfinished: 2/3, 3/3"):
         merge(out)
     for number in (2, 3):

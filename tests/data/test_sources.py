@@ -283,7 +283,7 @@ def test_synthetic_faces_are_drawn_at_the_asked_size_with_an_attribute_as_class(
 
 
 def test_synthetic_faces_need_a_size_and_a_known_attribute() -> None:
-    with pytest.raises(DataError, match="give a resolution and a limit"):
+    with pytest.raises(DataError, match="say how many, as --limit 6000"):
         open_source("synthetic", SourceOptions(resolution=32))
     with pytest.raises(DataError, match="no attribute 'folder'"):
         open_source("synthetic", SourceOptions(resolution=32, limit=1, label="folder"))

@@ -279,6 +279,7 @@ def test_a_skipped_shard_is_told_once_a_visit_and_its_lane_goes_on(copied: Manif
     visited = sum(one == 5 and other != 5 for one, other in zip(places, [-1, *places], strict=False))
     assert len(problems) == visited
     assert all(str(problem).startswith(path) for problem in problems)
+    assert all(problem.__traceback__ is None for problem in problems)  # which would hold what was read of the shard
     expected = rows(StreamReader(Manifest(copied.place, copied.contents), 1, on_problem=lambda _: None), 0, 8 * 96)
     assert np.array_equal(found, expected)
     span = spans(copied.shards(4))[5]

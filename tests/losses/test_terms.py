@@ -93,6 +93,23 @@ def test_a_share_of_the_images_is_taken_in_whole_groups(share: float, group: int
     torch.testing.assert_close(GradientPenalty(1.0, share, group)(game), GradientPenalty()(fewer))
 
 
+@pytest.mark.parametrize("share", [0.25, 0.3, 0.5, 1.0])
+def test_a_share_is_of_the_global_batch_however_it_is_cut(share: float) -> None:
+    images, zeros = torch.randn(2, 8, 1, 2, 2), torch.zeros(8, dtype=torch.long)
+
+    def penalty(first: int, count: int) -> Tensor:
+        part = slice(first, first + count)
+        real, fake = (Batch(some[part], zeros[part]) for some in images)
+        judge = lambda x, _: Verdict(x.flatten(1).pow(3).sum(dim=1))  # noqa: E731
+        game = Round(judge, real, fake, 8, 0, lambda stream: torch.linspace(0, 1, 8)[part], first=first)
+        return GradientPenalty(1.0, share)(game)
+
+    whole = penalty(0, 8)
+    for count in (1, 2, 4):
+        parts = [penalty(first, count) for first in range(0, 8, count)]
+        torch.testing.assert_close(torch.stack(parts).mean(), whole)
+
+
 def test_the_penalty_does_not_depend_on_the_loss_scale() -> None:
     torch.testing.assert_close(
         GradientPenalty()(_round(1024.0, double=False)[0]), GradientPenalty()(_round(double=False)[0])

@@ -44,6 +44,12 @@ def test_speed_state_settings_and_findings_are_numbers(written: dict[str, Any]) 
     assert found["Variety by pairs"]["value"] == pytest.approx(0.05 / 0.75)
 
 
+def test_what_was_sought_and_probed_is_there(written: dict[str, Any]) -> None:
+    assert written["neighbours"]["images_seen"] == 2000
+    assert "verdict" in written["neighbours"]["spaces"]["pixels"]
+    assert written["probes"] is None
+
+
 def test_every_key_is_told_in_the_docstring(written: dict[str, Any]) -> None:
     parts = [written, written["state"], *written["headlines"], *written["diagnosis"]["findings"], *written["speed"]]
     keys = {key for part in parts for key in part} | set(written["headlines"][0]["last"]) | set(written["phases"][0])

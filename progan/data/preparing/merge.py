@@ -6,6 +6,7 @@ The stored bytes of the samples are copied, not encoded again.
 import heapq
 import json
 import os
+import re
 import shutil
 import zlib
 from collections.abc import Iterable, Iterator
@@ -66,7 +67,9 @@ def delete_parts(out: Path) -> None:
 
 def _load_parts(out: Path) -> list[Manifest]:
     folder = parts_folder(out)
-    found = sorted(folder.glob("*-of-*"), key=lambda path: int(path.name.split("-")[0])) if folder.is_dir() else []
+    # A part that is being made is a folder with a dot before its name.
+    there = [path for path in folder.glob("*") if re.fullmatch(r"\d+-of-\d+", path.name)]
+    found = sorted(there, key=lambda path: int(path.name.split("-")[0]))
     if not found:
         raise DataError(f"{folder}: no parts in it; make them with: progan prepare SOURCE --out {out} --part 1/8 ...")
     total = int(found[0].name.split("-")[-1])

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +40,26 @@ class Begun(NamedTuple):
     rows: NDArray[np.int64]  # sample numbers
     pending: Pending
 
+    def cancel(self) -> None:
+        self.pending.cancel()
 
-class ReadAhead:
+
+class Cancellable(Protocol):
+    def cancel(self) -> object: ...
+
+
+B = TypeVar("B", bound=Cancellable)
+
+
+class ReadAhead(Generic[B]):
     """Training asks for one batch after the other: so many following the last one asked for are begun already."""
 
-    def __init__(self, begin: Callable[[Request], Begun], depth: int) -> None:
+    def __init__(self, begin: Callable[[Request], B], depth: int) -> None:
         self._begin = begin
         self._depth = depth
-        self._begun: deque[tuple[Request, Begun]] = deque()
+        self._begun: deque[tuple[Request, B]] = deque()
 
-    def take(self, request: Request) -> Begun:
+    def take(self, request: Request) -> B:
         if not self._begun or self._begun[0][0] != request:  # the first batch, or that of a new phase
             self.drop()
             self._begun.append((request, self._begin(request)))
@@ -62,4 +72,4 @@ class ReadAhead:
     def drop(self) -> None:
         """Forget what was begun."""
         while self._begun:
-            self._begun.popleft()[1].pending.cancel()
+            self._begun.popleft()[1].cancel()

@@ -79,9 +79,10 @@ class OpenShards:
         with self._lock:
             if self._open.get(number) is not damaged:
                 return True
-            if number in self._renewed or not self._place.forget(self._shards[number].sha256):
-                return False
-            self._renewed.add(number)
+            if damaged.is_current():  # or else another process has taken the damaged file away already
+                if number in self._renewed or not self._place.forget(self._shards[number].sha256):
+                    return False
+                self._renewed.add(number)
             del self._open[number]
         return True
 

@@ -43,8 +43,8 @@ class SharedBytes:
 
     def _reserve(self, descriptor: int, size: int) -> None:
         """Take the room now: a page that is missing later would kill the process."""
-        facts = os.statvfs(descriptor)
-        free = facts.f_bavail * facts.f_frsize
+        facts = os.statvfs(descriptor)  # before what is taken, for another process may be taking it now
+        free = facts.f_bavail * facts.f_frsize + os.fstat(descriptor).st_blocks * 512
         try:
             if free < size:
                 raise OSError(ENOSPC, os.strerror(ENOSPC))

@@ -125,6 +125,8 @@ class ShardCache:
     def _make_room(self, claimed: Path, size: int) -> bool:
         """Remove the least recently used until `size` more bytes fit; False if downloads that go on take the room."""
         others = [stored for stored in self._stored() if stored.path != claimed]
+        if sum(stored.bytes for stored in others if stored.busy) + size > self._limit:
+            return False  # nothing is removed for what would not fit afterwards
         excess = sum(stored.bytes for stored in others) + size - self._limit
         for stored in sorted(others, key=lambda stored: stored.used):
             if excess <= 0:
@@ -132,7 +134,7 @@ class ShardCache:
             if not stored.busy:
                 stored.path.unlink()
                 excess -= stored.bytes
-        return excess <= 0
+        return True
 
     def _stored(self) -> Iterator[_Stored]:
         for path in self._root.glob("??/*"):

@@ -15,7 +15,7 @@ def open_source(options: SourceOptions) -> Source:
     from progan.data.synthetic import ATTRIBUTES
 
     if options.resolution is None or options.limit is None:
-        raise DataError(f"{NAME}: drawn faces have no size or number of their own; give a resolution and a limit")
+        raise DataError(f"{NAME}: drawn faces have no number of their own; say how many, as --limit 6000")
     rule = None if options.label is None else parse(options.label, ATTRIBUTES, NAME)
     identity: Identity = {"kind": NAME, "label": options.label, "seed": options.seed, "count": options.limit}
     return Source(

@@ -104,6 +104,7 @@ class StreamReader:
     def close(self) -> None:
         """Let go of the shards in memory and end the reading ahead; the reader can be used again."""
         for course in (self._training, self._measuring):
+            course.stop()  # without the lock: who holds it may wait for a shard
             with course.lock:
                 course.leave()
 
@@ -163,6 +164,10 @@ class _Course:
             self.leave()
             self._walks, self._resolution = make(), resolution
         return self._walks
+
+    def stop(self) -> None:
+        for walk in self._walks:
+            walk.stop()
 
     def leave(self) -> None:
         for walk in self._walks:

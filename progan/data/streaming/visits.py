@@ -47,6 +47,11 @@ class Walk:
         number = int(self._lane.order(visit)[inside]) % span.count  # of a shard that stands in, there may be fewer
         return samples[number], span.first + number
 
+    def stop(self) -> None:
+        """End what is being read; from any thread. Who waits for it meets Cancelled."""
+        for reading in list(self._held.values()):
+            reading.stop.set()
+
     def close(self) -> None:
         """Let go of everything; reading in the background ends at the next chunk."""
         self._visit = -1
@@ -57,18 +62,17 @@ class Walk:
         members = self._lane.visits_per_epoch
         for candidate in range(visit, visit + 2 * members):  # any two epochs have every shard
             span = self._lane.span(candidate)
-            try:
-                samples = self._reading(candidate).result()
-            except DataError as error:
+            samples = self._reading(candidate).result()
+            if isinstance(samples, DataError):
+                problem = samples
                 if self._told != visit:
-                    self._on_problem(error)
+                    self._on_problem(problem)
                     self._told = visit
-                problem = error
                 continue
             if candidate == visit and (self._endless or visit + 1 < members):
                 self._reading(visit + 1)
             return span, samples
-        raise problem
+        raise problem.with_traceback(None)  # it may be raised for each sample
 
     def _reading(self, visit: int) -> "_Reading":
         span = self._lane.span(visit)
@@ -93,12 +97,16 @@ class _Reading:
         self._outcome: Future[Samples] = Future()
         threading.Thread(target=self._run, args=(read, span), daemon=True).start()
 
-    def result(self) -> Samples:
-        return self._outcome.result()
+    def result(self) -> Samples | DataError:
+        """What is wrong with the shard is given and not raised: each raising would lengthen its traceback."""
+        error = self._outcome.exception()
+        return error if isinstance(error, DataError) else self._outcome.result()
 
     def _run(self, read: ReadShard, span: Span) -> None:
         try:
             self._outcome.set_result(read(span, self.stop))
+        except DataError as error:
+            self._outcome.set_exception(error.with_traceback(None))  # which would keep what was read so far
         except BaseException as error:
             self._outcome.set_exception(error)
         finally:

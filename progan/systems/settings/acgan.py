@@ -10,7 +10,10 @@ from progan.types import DataSpec
 
 
 class AcganConfig(PairConfig):
-    """The defaults are the published losses. Images without a label take part in the game, not in the label loss."""
+    """The defaults are the published losses, the generator's in its non-saturating form.
+
+    Images without a label take part in the game, not in the label loss.
+    """
 
     name: Literal["acgan"] = "acgan"
     latents: Literal["normal", "uniform"] = "normal"
