@@ -73,6 +73,15 @@ class DownsamplingConv2d(EqualizedConv2d):
         return downsample(super().forward(x)) if fused is None else fused
 
 
+@torch.no_grad()
+def unequalize(network: nn.Module) -> None:
+    """Let the layers of `network`, as drawn, hold their weights scaled already: He's initial weights, and no more."""
+    for layer in network.modules():
+        if isinstance(layer, EqualizedLinear | EqualizedConv2d):
+            layer.weight.mul_(layer.scale)
+            layer.scale = 1.0
+
+
 def scaled(x: Tensor, weight: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """Input and weight of a product of both, the smaller of the two times `scale`."""
     return (x * scale, weight) if x.numel() < weight.numel() else (x, weight * scale)

@@ -11,6 +11,7 @@ from progan.losses.auxiliary import FakeLabel, RealLabel
 from progan.losses.objective import Objective, Weighted
 from progan.losses.penalties import R1, GradientPenalty
 from progan.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator
+from progan.nn.equalized import unequalize
 from progan.systems.settings.progan import LogisticR1Loss, Loss, ProganConfig, WassersteinLoss
 from progan.systems.system import System
 from progan.types import DataSpec, LatentSpace, Role
@@ -25,11 +26,16 @@ def build(config: ProganConfig, data: DataSpec, resolution: int) -> System:
         on_fake = Weighted("label_fake", FakeLabel(), config.label_weight)
         rows["discriminator"] += [Weighted("label_real", RealLabel(), real_weight), on_fake]
         rows["generator"].append(on_fake)
+    generator = ProgressiveGenerator(
+        resolution, config.latent_dim, data.num_classes, pixel_norm=config.pixel_norm, **maps
+    )
+    discriminator = ProgressiveDiscriminator(resolution, data.num_classes, group=config.stddev_group, **maps)
+    if not config.equalized:
+        unequalize(generator)
+        unequalize(discriminator)
     return System(
-        generator=ProgressiveGenerator(
-            resolution, config.latent_dim, data.num_classes, pixel_norm=config.pixel_norm, **maps
-        ),
-        discriminator=ProgressiveDiscriminator(resolution, data.num_classes, group=config.stddev_group, **maps),
+        generator=generator,
+        discriminator=discriminator,
         objectives={"discriminator": Objective(rows["discriminator"]), "generator": Objective(rows["generator"])},
         resolution=resolution,
         latents=LatentSpace(config.latent_dim),

@@ -41,7 +41,8 @@ class ProganConfig(Settings):
     latent_dim: Annotated[int, Field(ge=1)] = 512
     maps_base: Annotated[int, Field(ge=16)] = 8192  # feature maps at 2^r px: min(maps_base / 2^(r-1), maps_max)
     maps_max: Annotated[int, Field(ge=1)] = 512
-    pixel_norm: bool = True  # in the generator
+    pixel_norm: bool = True  # behind the generator's layers; latents are normalized always
+    equalized: bool = True  # weights of unit variance, scaled at run time; false: He's initial weights as they are
     stddev_group: Annotated[int, Field(ge=2)] | None = 4  # samples of the minibatch statistic; null: none
     loss: Loss = WassersteinLoss()
     label_weight: NotNegative = 1.0  # of the label loss, where the data have labels: one class an image or several
