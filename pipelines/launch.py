@@ -132,11 +132,19 @@ def product_seconds(dtype: torch.dtype) -> float:
 
 
 def slow_precision(precision: Precision, seconds: Callable[[torch.dtype], float] = product_seconds) -> str | None:
-    """A note where bf16, which is chosen to be fast, is slower than fp32: on CPUs without instructions for it.
+    """A note where another precision is meant to be faster: on CPUs without instructions for bf16 fp32, on a GPU with
+    tensor cores all but fp32.
 
     seconds: of the same work in a dtype.
     """
-    if precision != "bf16" or has_gpu() or seconds(torch.bfloat16) < seconds(torch.float32):
+    if has_gpu():
+        unused = precision == "fp32" and torch.cuda.get_device_capability() >= (8, 0)
+        return (
+            "note: optim.precision=fp32 leaves this GPU's tensor cores unused; tf32 and bf16 use them"
+            if unused
+            else None
+        )
+    if precision != "bf16" or seconds(torch.bfloat16) < seconds(torch.float32):
         return None
     return "note: optim.precision=bf16 is slower than fp32 on this CPU, which has no instructions for it"
 

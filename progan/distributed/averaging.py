@@ -40,7 +40,7 @@ def average_gradients(parameters: Iterable[nn.Parameter], world: World) -> None:
             gradient.copy_(mean.view_as(gradient))
 
 
-def average(tensor: Tensor, world: World) -> Tensor:
+def mean_over_ranks(tensor: Tensor, world: World) -> Tensor:
     """The mean of `tensor` over the ranks."""
     if world.size == 1:
         return tensor

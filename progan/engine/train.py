@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from progan.distributed.averaging import average, differing_rank
+from progan.distributed.averaging import differing_rank, mean_over_ranks
 from progan.distributed.world import World
 from progan.engine.average import averaged_copy, decay, update_average
 from progan.engine.compiling import compile_network
@@ -56,7 +56,7 @@ class _Ledger:
     def close(self, world: World, overflow_allowed: bool) -> dict[str, float]:
         """Mean of each term; TrainingError naming the first that is not finite and its image count."""
         table = {name: torch.stack([entry[name] for entry in self.rounds]).float() for name in self.rounds[0]}
-        values = average(torch.stack(list(table.values())), world).cpu()  # (terms, rounds)
+        values = mean_over_ranks(torch.stack(list(table.values())), world).cpu()  # (terms, rounds)
         finite = values.isfinite()
         if not finite.all() and not (overflow_allowed and finite.any(dim=1).all()):
             self._stop(list(table), finite)
@@ -155,7 +155,7 @@ def _enter(training: Training, phase: Phase, optim: OptimConfig) -> None:
         set_phase(network, phase)
 
 
-def _average(training: Training, phase: Phase, optim: OptimConfig) -> None:
+def _update_average(training: Training, phase: Phase, optim: OptimConfig) -> None:
     factor = decay(phase.batch, training.images_seen, optim.ema_half_life_kimg, optim.ema_ramp_up)
     update_average(training.average, training.system.generator, factor)
 
@@ -166,13 +166,13 @@ def play_round(training: Training, moment: Moment, reals: Reals, rules: Rules) -
     averages = rules.optim.ema_half_life_kimg > 0
     # Before the plays: the official code averages between D's step and G's, where G is as its last step left it.
     if averages:
-        _average(training, moment.phase, rules.optim)
+        _update_average(training, moment.phase, rules.optim)
     played: dict[str, list[Tensor]] = {}
     for play in training.system.plays():
         for name, value in _play(training, play, moment, reals, rules).items():
             played.setdefault(name, []).append(value)
     if not averages:
-        _average(training, moment.phase, rules.optim)
+        _update_average(training, moment.phase, rules.optim)
     return {name: values[0] if len(values) == 1 else torch.stack(values).mean() for name, values in played.items()}
 
 

@@ -103,26 +103,25 @@ class Objective(nn.Module):
 
     def __init__(self, rows: Iterable[Weighted]) -> None:
         super().__init__()
-        rows = list(rows)
-        self.terms = nn.ModuleDict({row.name: row.term for row in rows})
-        self.weights = {row.name: row.weight for row in rows}
+        self.rows = tuple(rows)
+        self.terms = nn.ModuleDict({row.name: row.term for row in self.rows})  # whose buffers are in checkpoints
 
     @property
     def reads_real(self) -> bool:
-        return any(getattr(term, "reads_real", False) for term in self.terms.values())
+        return any(row.term.reads_real for row in self.rows)
 
     @property
     def reads_labelled(self) -> bool:
-        return any(getattr(term, "reads_labelled", False) for term in self.terms.values())
+        return any(row.term.reads_labelled for row in self.rows)
 
     @property
     def reads_labels(self) -> bool:
-        return any(getattr(term, "reads_labels", False) for term in self.terms.values())
+        return any(row.term.reads_labels for row in self.rows)
 
     @property
     def period(self) -> int:
         """Rounds after which what it costs repeats."""
-        return math.lcm(*(int(getattr(term, "period", 1)) for term in self.terms.values()))
+        return math.lcm(*(row.term.period for row in self.rows))
 
     @cached_property
     def parts(self) -> list[tuple[str, ...]]:
@@ -130,10 +129,11 @@ class Objective(nn.Module):
 
         Taking the gradients of a part before the next is computed gives the same sums and holds fewer tensors at once.
         """
-        apart = [name for name, term in self.terms.items() if getattr(term, "apart", False)]
-        together = tuple(name for name in self.terms if name not in apart)
+        apart = [row.name for row in self.rows if row.term.apart]
+        together = tuple(row.name for row in self.rows if not row.term.apart)
         return [names for names in (together, *((name,) for name in apart)) if names]
 
     def forward(self, game: Round, names: Iterable[str] | None = None) -> dict[str, Tensor]:
         """The weighted value of each term, or of those named."""
-        return {name: self.weights[name] * self.terms[name](game) for name in names or self.terms}
+        wanted = set(names or self.terms)
+        return {row.name: row.weight * row.term(game) for row in self.rows if row.name in wanted}

@@ -125,11 +125,11 @@ def _is_class(value: object) -> bool:
 
 
 def _batch(root: Path, name: str) -> Batch:
-    """A process keeps the last one: pictures are asked for in order."""
+    """A process keeps them all, 31 MB each: a shuffled source asks for pictures of any."""
     return _kept(root, name, version(root / name if root.is_dir() else root))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=6)
 def _kept(root: Path, name: str, version: tuple[int, int]) -> Batch:
     where = f"{root}: {name}"
     facts = pickled.read(where, _file(root, name))
