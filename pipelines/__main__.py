@@ -180,13 +180,13 @@ def train(
 
             overview(config, overrides or [], processes or 1)
             return
-        from pipelines.fit import checked
+        from pipelines.preflight import checked
 
         # Before torch is imported, which takes seconds; several processes do so later, to agree on what is wrong.
-        begun = checked(config, overrides or [], processes or 1) if is_alone() else None
+        known = checked(config, overrides or [], processes or 1) if is_alone() else None
         from pipelines.train import train as stage
 
-        stage(config, run, overrides or [], processes, begun)
+        stage(config, run, overrides or [], processes, known)
 
 
 @app.command()

@@ -138,12 +138,9 @@ def slow_precision(precision: Precision, seconds: Callable[[torch.dtype], float]
     seconds: of the same work in a dtype.
     """
     if has_gpu():
-        unused = precision == "fp32" and torch.cuda.get_device_capability() >= (8, 0)
-        return (
-            "note: optim.precision=fp32 leaves this GPU's tensor cores unused; tf32 and bf16 use them"
-            if unused
-            else None
-        )
+        if precision != "fp32" or torch.cuda.get_device_capability() < (8, 0):
+            return None
+        return "note: optim.precision=fp32 leaves this GPU's tensor cores unused; tf32 and bf16 use them"
     if precision != "bf16" or seconds(torch.bfloat16) < seconds(torch.float32):
         return None
     return "note: optim.precision=bf16 is slower than fp32 on this CPU, which has no instructions for it"

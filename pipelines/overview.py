@@ -8,12 +8,10 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.console import say
-from pipelines.fit import check_fit
+from pipelines.preflight import check_fit, planned_data
 from progan.config import load
-from progan.data.settings import open_set
 from progan.settings import Config, make_schedule
-from progan.types import ConfigError, DataSpec, LabelsMissing
+from progan.types import ConfigError
 
 
 def print_settings(path: Path, overrides: Sequence[str], wanted: str | None) -> None:
@@ -32,23 +30,6 @@ def overview(path: Path, overrides: Sequence[str], processes: int) -> None:
     data = planned_data(config)
     check_fit(config, data, processes)
     _print_overview(config)
-
-
-def planned_data(config: Config) -> DataSpec | None:
-    """As they are shown; of a set that is not prepared yet as of one without labels.
-
-    None where the system depends on its labels.
-    """
-    if config.data.is_remote or Path(config.data.path).exists():
-        return config.data.shown(open_set(config.data).spec)
-    guess = DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
-    try:
-        config.system.check_labels(guess)
-    except LabelsMissing:
-        say(f"{config.data.path} is not prepared yet: {config.system.name} depends on its labels")
-        return None
-    say(f"{config.data.path} is not prepared yet: taken as unlabelled")
-    return guess
 
 
 def _print_overview(config: Config) -> None:

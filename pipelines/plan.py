@@ -10,14 +10,13 @@ from rich.table import Table
 
 from pipelines.console import duration, measuring_progress, say
 from pipelines.device import device_name
-from pipelines.fit import check_fit
 from pipelines.launch import check_precision
-from pipelines.overview import planned_data
 from pipelines.planning.estimate import ResolutionPlan, Sizes, plan_resolution, sizes, sum_known
 from pipelines.planning.figures import Figure, store, stored
 from pipelines.planning.measure import measure_metrics, measure_rounds
 from pipelines.planning.memory import Memory, memory_at_hand
 from pipelines.planning.subject import Subject
+from pipelines.preflight import check_fit, planned_data
 from progan.config import load
 from progan.data.settings import open_set
 from progan.settings import Config, make_schedule

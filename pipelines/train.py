@@ -18,7 +18,6 @@ from pipelines.cadence import Every
 from pipelines.console import Skips, TrainingProgress, say
 from pipelines.device import device_model
 from pipelines.facts import command, write_facts
-from pipelines.fit import Checked, checked
 from pipelines.journal import Journal
 from pipelines.launch import (
     check_compiler,
@@ -30,6 +29,7 @@ from pipelines.launch import (
     watched,
 )
 from pipelines.measuring import make_evaluator
+from pipelines.preflight import Checked, checked
 from pipelines.recorder import Recorder
 from pipelines.resume import resume, tidy
 from pipelines.watch import look
@@ -76,11 +76,11 @@ def train(
     run: Path | None,
     overrides: Sequence[str],
     processes: int | None = None,
-    begun: Checked | None = None,
+    known: Checked | None = None,
 ) -> None:
     """Train to the end of the schedule, from the newest checkpoint of the run where there is one.
 
-    processes: how many there must be; None: as many as were launched. begun: what config and overrides say, where that
+    processes: how many there must be; None: as many as were launched. known: what config and overrides say, where that
     is known already.
     """
     received: list[int] = []
@@ -92,7 +92,7 @@ def train(
     with watched(world) as watch, ExitStack() as held:
         typed = command(config_path, overrides, run, world)
         plan, _ = on_every_rank(
-            lambda: _plan(typed, begun or checked(config_path, overrides, world.size), world), world
+            lambda: _plan(typed, known or checked(config_path, overrides, world.size), world), world
         )
         watch.patience = 60 * plan.config.cadence.patience_minutes
         in_place, _ = on_every_rank(lambda: held.enter_context(directory.locked(world.is_main)), world)
@@ -130,8 +130,8 @@ def _kept_status(here: Here, plan: Plan, training: Callable[[], int]) -> int:
     return number
 
 
-def _plan(typed: str, begun: Checked, world: World) -> Plan:
-    config, manifest, data = begun
+def _plan(typed: str, known: Checked, world: World) -> Plan:
+    config, manifest, data = known
     check_precision(config.optim.precision)
     check_compiler(config.optim.compile)
     system = untrained_system(config, data)

@@ -20,6 +20,17 @@ def test_a_precision_that_is_slower_than_fp32_is_told(precision: str, bf16: floa
     assert (note is not None) is told
 
 
+@pytest.mark.parametrize(
+    ("precision", "capability", "told"), [("fp32", 8, True), ("bf16", 8, False), ("fp32", 7, False)]
+)
+def test_tensor_cores_that_are_not_used_are_told(
+    monkeypatch: pytest.MonkeyPatch, precision: str, capability: int, told: bool
+) -> None:
+    monkeypatch.setattr("pipelines.launch.has_gpu", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (capability, 0))
+    assert (slow_precision(precision) is not None) is told  # type: ignore[arg-type]
+
+
 def test_processes_do_not_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     require_a_gpu_each(4, 4)

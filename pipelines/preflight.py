@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pipelines.console import say
 from progan.config import load
 from progan.data.manifest import Manifest
 from progan.data.settings import open_set
@@ -11,7 +12,7 @@ from progan.engine.settings import OptimConfig
 from progan.schedule import Stage
 from progan.settings import Config, make_schedule
 from progan.systems.settings import SystemConfig
-from progan.types import ConfigError, DataError, DataSpec
+from progan.types import ConfigError, DataError, DataSpec, LabelsMissing
 
 
 class Checked(NamedTuple):
@@ -29,6 +30,23 @@ def checked(path: Path, overrides: Sequence[str], processes: int) -> Checked:
     data = config.data.shown(manifest.spec)
     check_fit(config, data, processes)
     return Checked(config, manifest, data)
+
+
+def planned_data(config: Config) -> DataSpec | None:
+    """As they are shown; of a set that is not prepared yet as of one without labels.
+
+    None where the system depends on its labels.
+    """
+    if config.data.is_remote or Path(config.data.path).exists():
+        return config.data.shown(open_set(config.data).spec)
+    guess = DataSpec(config.schedule.resolutions, count=0, classes=(), fingerprint="")
+    try:
+        config.system.check_labels(guess)
+    except LabelsMissing:
+        say(f"{config.data.path} is not prepared yet: {config.system.name} depends on its labels")
+        return None
+    say(f"{config.data.path} is not prepared yet: taken as unlabelled")
+    return guess
 
 
 def check_fit(config: Config, data: DataSpec | None, processes: int) -> None:

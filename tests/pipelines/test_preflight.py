@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.fit import check_fit
 from pipelines.planning.subject import Subject
+from pipelines.preflight import check_fit
 from progan.config import load
 from progan.settings import Config, make_schedule
 from progan.types import ConfigError, DataSpec
