@@ -1,6 +1,6 @@
 """The metrics a run can be asked for. A name states its whole protocol: `swd16k`, `fid50k`, `msssim10k`.
 
-A comparison of whole sets is named by both counts: `fid5000:30000` compares 5,000 generated with 30,000 real images.
+Where they differ both counts are named: `fid50000:30000` compares 50,000 generated with 30,000 real images.
 
 This module only describes: it is light to import, so that a report can label a value without the means to measure it.
 """
@@ -17,6 +17,7 @@ from progan.config import Settings
 from progan.types import ConfigError
 
 _REQUEST = re.compile(r"([a-z]+)([1-9][0-9]*)k")
+_OF_BOTH = re.compile(r"([a-z]+)([1-9][0-9]*):([1-9][0-9]*)")
 _RESULT = re.compile(r"([a-z]+)[1-9][0-9]*(?:k|:[1-9][0-9]*)(?:-(\w+))?")
 
 
@@ -310,11 +311,15 @@ class EvaluationConfig(Settings):
 
 def parse(name: str) -> MetricSpec:
     """The measurement `name` asks for; ConfigError lists the families when there is none of that name."""
-    match = _REQUEST.fullmatch(name)
+    match = _REQUEST.fullmatch(name) or _OF_BOTH.fullmatch(name)
     row = METRICS.get(match[1]) if match else None
     if match is None or row is None:
         raise ConfigError(f"{name!r}: not a metric; known: {known()}")
-    return MetricSpec(family=match[1], count=int(match[2]) * row.k, name=name)
+    if match.re is _REQUEST:
+        return MetricSpec(family=match[1], count=int(match[2]) * row.k, name=name)
+    if row.equal_counts and match[2] != match[3]:
+        raise ConfigError(f"{name!r}: {match[1]} compares as many real as generated images; give it one number")
+    return MetricSpec(match[1], int(match[2]), name, int(match[3]))
 
 
 def of_all(family: str, generated: int, real: int) -> MetricSpec:

@@ -164,6 +164,14 @@ def test_too_few_real_images_are_told_beforehand_and_the_metric_is_left_out() ->
     assert [record["metric"] for record in measuring.measure([sequence("fake", 16)], 16)] == ["msssim10"]
 
 
+def test_another_number_of_real_images_is_compared_where_it_is_asked_for() -> None:
+    name = "energy24:40"
+    (record,) = evaluator(RealImages(), [name]).measure([sequence("fake", 16)], 16)
+    assert (record["metric"], record["provenance"]["count"], record["floor"]) == (name, 24, None)
+    (problem,) = evaluator(RealImages(), ["parzen24:10"]).preflight(16)
+    assert "it takes at least 20 images on either side" in problem
+
+
 def test_a_missing_network_is_told_beforehand_and_what_needs_it_is_left_out() -> None:
     measuring = evaluator(RealImages(), ["fid1k", SWD], real_count=2000)
     assert measuring.preflight(32) == ["fid1k: left out: weights.pth: no such file"]

@@ -50,6 +50,18 @@ def test_a_result_with_other_weights_is_not_called_fid() -> None:
         describe("accuracy")
 
 
+def test_so_many_generated_can_be_compared_with_another_number_of_real_images() -> None:
+    spec = parse("fid50000:30000")
+    assert spec == of_all("fid", 50_000, 30_000)
+    assert (spec.images, spec.real_images, spec.real_images_and_floor) == (50_000, 30_000, 60_000)
+    assert parse("msssim10:15") == of_all("msssim", 20, 30)
+    with pytest.raises(ConfigError, match="'swd20:30': swd compares as many real as generated images"):
+        parse("swd20:30")
+    for name in ("fid0:5", "fid5:", "fid5k:3k"):
+        with pytest.raises(ConfigError, match="not a metric"):
+            parse(name)
+
+
 def test_a_comparison_of_whole_sets_is_named_by_both_counts() -> None:
     assert of_all("fid", 5000, 30_001) == MetricSpec("fid", 5000, "fid5000:30001", 30_001)
     pairs = of_all("msssim", 21, 30)
