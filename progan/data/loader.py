@@ -123,9 +123,9 @@ class Loader:
         self._ahead.drop()
         self._labelled_ahead.drop()
         self._stream_ahead.drop()
-        self._keep_sources()
         if self._prefetch is not None:
             self._prefetch.stop()
+        self._keep_sources()
         if self._stream is not None:
             self._stream.close()
 

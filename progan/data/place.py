@@ -1,5 +1,6 @@
 """Where a prepared set lies: its small files are read whole, its shards are had as files of this node."""
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,10 +17,11 @@ class Place(Protocol):
         """A small file. FileNotFoundError if there is none, another OSError or DataError if it cannot be read."""
         ...
 
-    def fetch(self, name: str, size: int, sha256: str) -> Path:
+    def fetch(self, name: str, size: int, sha256: str, stop: threading.Event | None = None) -> Path:
         """A shard as a file of this node, downloaded and checked first where it lies elsewhere.
 
         DataError for a download that fails or differs from size and sha256. The file may be removed once it is open.
+        stop: ends a download once it is set, with an exception that is no ProganError.
         """
         ...
 
@@ -40,7 +42,7 @@ class LocalPlace:
     def read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
 
-    def fetch(self, name: str, size: int, sha256: str) -> Path:
+    def fetch(self, name: str, size: int, sha256: str, stop: threading.Event | None = None) -> Path:
         return self.root / name
 
     def forget(self, sha256: str) -> bool:

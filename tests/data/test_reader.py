@@ -1,7 +1,10 @@
 import io
 import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +12,10 @@ from damage import FAULTS, damage, first_of
 from PIL import Image
 
 from progan.data.manifest import Manifest
+from progan.data.place import LocalPlace
 from progan.data.reading import opened
 from progan.data.reading.reader import Reader, UnreadableSample
+from progan.data.remote.cache import Stopped
 from progan.data.remote.place import CachedPlace
 
 ALL = np.arange(10)
@@ -114,8 +119,8 @@ def test_a_copy_that_is_damaged_again_is_named(
     mirrored = remote(manifest, tmp_path)
     fetch: Callable[..., Path] = mirrored.place.fetch
 
-    def on_a_failing_disk(name: str, size: int, sha256: str) -> Path:
-        path = fetch(name, size, sha256)
+    def on_a_failing_disk(name: str, *rest: Any) -> Path:
+        path = fetch(name, *rest)
         if name == manifest.shards(16)[1].name:
             harm(path, manifest, 1)
         return path
@@ -135,3 +140,22 @@ def test_copies_evicted_while_they_are_read_do_no_harm(manifest: Manifest, tmp_p
         for copy in (tmp_path / "cache").rglob("*.tar"):
             copy.unlink()
     reader.close()
+
+
+def test_a_reader_is_closed_while_a_shard_is_downloaded(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    entered = threading.Event()
+
+    def endless(place: object, name: str, size: int, sha256: str, stop: threading.Event) -> Path:
+        entered.set()
+        assert stop.wait(60)
+        raise Stopped
+
+    monkeypatch.setattr(LocalPlace, "fetch", endless)
+    reader = Reader(manifest, manifest.resolutions[0])
+    reading = reader.begin(np.arange(2))
+    assert entered.wait(10)
+    began = time.monotonic()
+    reader.close()
+    assert time.monotonic() - began < 10
+    with pytest.raises(Stopped):
+        reading.result()

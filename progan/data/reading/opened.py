@@ -46,6 +46,7 @@ class OpenShards:
         self._lost: dict[int, DataError] = {}
         self._renewed: set[int] = set()
         self._lock = threading.Lock()
+        self._stop = threading.Event()
 
     def get(self, number: int) -> OpenShard:
         """OSError if the file cannot be opened, BadImage if it has another size, DataError if it cannot be fetched.
@@ -86,6 +87,10 @@ class OpenShards:
             del self._open[number]
         return True
 
+    def stop(self) -> None:
+        """End the downloads that are under way; whoever waits for one meets `remote.cache.Stopped`."""
+        self._stop.set()
+
     def close(self) -> None:
         with self._lock:
             self._open.clear()
@@ -97,7 +102,7 @@ class OpenShards:
         return opened
 
     def _fetched(self, number: int, shard: Shard) -> OpenShard:
-        request = shard.name, shard.bytes, shard.sha256
+        request = shard.name, shard.bytes, shard.sha256, self._stop
         try:
             try:
                 return OpenShard(self._place.fetch(*request))

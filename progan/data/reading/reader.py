@@ -81,6 +81,7 @@ class Reader:
 
     def close(self) -> None:
         """Drop what was begun and let go of files and threads."""
+        self._shards.stop()  # else this would wait for a whole shard
         self._threads.shutdown(cancel_futures=True)
         self._shards.close()
 

@@ -36,9 +36,10 @@ class CachedPlace:
         """A shard from the network, past the cache: (offset, bytes) in order, see Remote.chunks."""
         return self._remote.chunks(name, size, start)
 
-    def fetch(self, name: str, size: int, sha256: str) -> Path:
+    def fetch(self, name: str, size: int, sha256: str, stop: threading.Event | None = None) -> Path:
         """The node's file of a shard, downloaded unless it is there; see ShardCache.fetch."""
-        return self._fetch(name, size, sha256, threading.Event())
+        wanted = Wanted(self.describe(name), size, sha256, lambda start: self.chunks(name, size, start))
+        return self._cache.fetch(wanted, stop or threading.Event())
 
     def forget(self, sha256: str) -> bool:
         """Remove the node's file of a shard in which a sample turned out damaged; the next fetch downloads it again."""
@@ -53,13 +54,9 @@ class CachedPlace:
         """Begin to download shards, in order; whoever fetches one meanwhile waits for it or takes it over."""
 
         def fetch(shard: Shard, stop: threading.Event) -> None:
-            self._fetch(shard.name, shard.bytes, shard.sha256, stop)
+            self.fetch(shard.name, shard.bytes, shard.sha256, stop)
 
         return Prefetch(fetch, shards)
-
-    def _fetch(self, name: str, size: int, sha256: str, stop: threading.Event) -> Path:
-        wanted = Wanted(self.describe(name), size, sha256, lambda start: self.chunks(name, size, start))
-        return self._cache.fetch(wanted, stop)
 
 
 class Prefetch:
