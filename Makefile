@@ -1,5 +1,8 @@
 # Two commands do everything on a fresh machine with Python 3.10-3.13: `make quickstart` and `make test`.
 PYTHON ?= python3
+# The release that the environment below is made with, one for all; TORCH='torch==2.14.*' for another (any that
+# pyproject.toml admits).
+TORCH ?= torch==2.13.*
 BIN := .venv/bin
 
 .PHONY: quickstart test test-slurm test-docker lint install clean-quickstart
@@ -37,5 +40,5 @@ clean-quickstart:
 .venv/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 10) <= sys.version_info < (3, 14) else "progan needs Python 3.10-3.13: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' '$(TORCH)'
 	touch $@
