@@ -12,12 +12,13 @@ from progan.data.loader import Loader
 from progan.data.manifest import Manifest
 from progan.distributed.world import World
 from progan.engine.snapshot import Snapshot
-from progan.metrics import EvaluationConfig, MetricSpec
+from progan.metrics import MetricSpec
 from progan.metrics.classifier_file import classifier_network
 from progan.metrics.evaluator import Evaluator
 from progan.metrics.features import FeatureNetwork, inception
 from progan.metrics.gathering import Progress, silent
 from progan.metrics.real_side import RealSet
+from progan.metrics.settings import EvaluationConfig
 from progan.metrics.weights import load_weights
 from progan.report.wording import number
 from progan.rundir import RunDirectory

@@ -11,11 +11,12 @@ from pipelines.measuring import evaluator_of
 from pipelines.sides import Side
 from progan.data.folder_images import Size
 from progan.distributed.world import World
-from progan.metrics import METRICS, MetricSpec, of_all, parse
+from progan.metrics import MetricSpec, of_all, parse
 from progan.metrics.evaluator import Evaluator
 from progan.metrics.features import FeatureNetwork
 from progan.metrics.gathering import Progress
 from progan.metrics.real_side import RealSet
+from progan.metrics.table import METRICS
 from progan.types import DataError
 
 LoadNetwork = Callable[[], FeatureNetwork]

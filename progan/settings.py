@@ -11,7 +11,7 @@ from progan import schedule
 from progan.config import Settings, validate
 from progan.data.settings import DataConfig
 from progan.engine.settings import OptimConfig
-from progan.metrics import EvaluationConfig
+from progan.metrics.settings import EvaluationConfig
 from progan.rundir import RunDirectory
 from progan.schedule import ConstantConfig, Kimg, Schedule, ScheduleConfig
 from progan.systems.settings import SystemConfig

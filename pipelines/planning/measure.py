@@ -12,8 +12,9 @@ from pipelines.planning.figures import Figure, stamp
 from pipelines.planning.subject import Subject
 from progan.engine.timing import time_rounds
 from progan.engine.trial import RandomImages, Trial
-from progan.metrics import METRICS, MetricSpec, of_all, parse
+from progan.metrics import MetricSpec, of_all, parse
 from progan.metrics.real_side import RealSet
+from progan.metrics.table import METRICS
 from progan.schedule import Phase, Stage
 from progan.systems.system import place, set_phase
 from progan.types import DataError

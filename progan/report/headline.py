@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from progan.metrics import Result, describe
+from progan.metrics import describe
+from progan.metrics.table import Result
 from progan.report.records import Measurement
 from progan.types import ConfigError
 

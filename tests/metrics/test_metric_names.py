@@ -3,7 +3,8 @@ import sys
 
 import pytest
 
-from progan.metrics import METRICS, MetricSpec, describe, known, of_all, parse, result_name
+from progan.metrics import MetricSpec, describe, known, of_all, parse, result_name
+from progan.metrics.table import METRICS
 from progan.types import ConfigError
 
 
