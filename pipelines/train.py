@@ -143,6 +143,8 @@ def _plan(typed: str, known: Checked, world: World) -> Plan:
             f"note: {config.system.name} as set looks at a process's whole share of a batch, as batch norm does: "
             f"{world.size} processes train nearly, but not exactly, what one does"
         )
+    if config.system.draws and world.size > 1:
+        say(f"note: layers draw (dropout, noise), each of {world.size} processes for itself: one alone draws otherwise")
     return Plan(typed, config, make_schedule(config), manifest, data, system)
 
 

@@ -1,7 +1,7 @@
 """What a round is played with: this process's share of real images, latents and labels, in parts that fit its memory.
 
 Every draw is made for the global batch from the counters of the clock and cut afterwards, so neither the number of
-processes nor the size of the parts changes what is trained.
+processes nor the size of the parts changes what is trained; but for layers that draw for themselves, as dropout does.
 """
 
 from collections.abc import Callable

@@ -36,6 +36,8 @@ def test_the_defaults_are_the_mnist_variant() -> None:
     assert _sizes(pair.generator) == [(100, 200), (200, 784)]
     assert _sizes(pair.discriminator) == [(784, 200), (200, 1)]
     assert not DenseNetworks().indivisible
+    assert not DenseNetworks().draws
+    assert DenseNetworks.model_validate({"discriminator_layers": {"dropout": 0.5}}).draws
     for network in (pair.generator, pair.discriminator):
         weights = torch.cat([p.flatten() for name, p in network.named_parameters() if name.endswith("weight")])
         assert weights.abs().max() <= 0.02

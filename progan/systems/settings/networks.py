@@ -54,6 +54,11 @@ class DenseNetworks(Settings):
     def indivisible(self) -> bool:
         return self.minibatch_kernels is not None or self.generator_layers.batch_norm
 
+    @property
+    def draws(self) -> bool:
+        layers = self.discriminator_layers
+        return any((layers.input_dropout, layers.dropout, layers.input_noise, layers.noise))
+
     def check(self, resolution: int, latent_dim: int) -> None:
         """ConfigError where the latent is too small for its noise."""
         drawn_inside = self.generator_layers.noise * len(self.generator)
@@ -75,6 +80,8 @@ class ConvolutionalNetworks(Settings):
     minibatch_kernels: Kernels | None = None  # D's; null: none
     deviation: Positive = 0.02  # of the first weights, a truncated normal
     bias: float = 0.1  # the first biases
+
+    draws: ClassVar[bool] = False
 
     @property
     def first_images(self) -> int:

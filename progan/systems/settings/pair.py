@@ -36,6 +36,11 @@ class PairConfig(Settings):
         """
         return self.networks.indivisible
 
+    @property
+    def draws(self) -> bool:
+        """Whether layers draw while they learn (dropout, noise): each process, and each part of a batch, its own."""
+        return self.networks.draws
+
     def check_resolution(self, resolution: int) -> None:
         """ConfigError where the networks do not lead to it."""
         self.networks.check(resolution, self.latent_dim)

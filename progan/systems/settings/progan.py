@@ -37,6 +37,7 @@ class ProganConfig(Settings):
     grows: ClassVar[bool] = True
     first_images: ClassVar[int] = 0  # see `PairConfig`
     indivisible: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
     name: Literal["progan"] = "progan"
     latent_dim: Annotated[int, Field(ge=1)] = 512
     maps_base: Annotated[int, Field(ge=16)] = 8192  # feature maps at 2^r px: min(maps_base / 2^(r-1), maps_max)
