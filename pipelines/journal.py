@@ -1,7 +1,6 @@
 """The record of a training: stats.jsonl, TensorBoard, the progress line."""
 
 import math
-from typing import Any
 
 from accelerate import Accelerator
 from torch import Tensor
@@ -9,13 +8,12 @@ from torch import Tensor
 from pipelines.console import TrainingProgress
 from pipelines.device import peak_memory
 from progan.engine.train import Tick
-from progan.report.records import read_ticks
+from progan.report.records import TickRecord, read_ticks
 from progan.rundir import RunDirectory
 from progan.schedule import Schedule, Stage
 
-SLOWER_PER_DOUBLING = (
-    2.0  # guess of a resolution's cost until it is measured: the published maps halve as pixels quadruple
-)
+# Guess of a resolution's cost until it is measured: the published maps halve as pixels quadruple.
+SLOWER_PER_DOUBLING = 2.0
 
 
 class Journal:
@@ -39,38 +37,39 @@ class Journal:
         if not self._accelerator.is_main_process:
             return
         record = self._record(tick)
-        self._run.append_stats(record)
-        flat = {key: value for key, value in record.items() if isinstance(value, float)}
-        self._accelerator.log(flat | record["losses"], step=tick.images_seen)
+        line = record.model_dump()
+        self._run.append_stats(line)
+        flat = {key: value for key, value in line.items() if isinstance(value, float)}
+        self._accelerator.log(flat | record.losses, step=tick.images_seen)
         phase = tick.phase
         left = self._seconds_left(tick.images_seen, phase.resolution)
-        self._progress.update(tick.images_seen, phase.resolution, phase.fade, record["images_per_second"], left)
+        self._progress.update(tick.images_seen, phase.resolution, phase.fade, record.images_per_second, left)
 
     def show(self, sheet: Tensor, images_seen: int) -> None:
         """Put a sheet of samples (HW3 uint8) into TensorBoard."""
         tracker = self._accelerator.get_tracker("tensorboard")
         tracker.log_images({"samples": sheet.unsqueeze(0).numpy()}, step=images_seen, dataformats="NHWC")
 
-    def _record(self, tick: Tick) -> dict[str, Any]:
+    def _record(self, tick: Tick) -> TickRecord:
         rate = tick.images / tick.seconds
         self._rates[tick.phase.resolution] = rate
         self._elapsed += tick.seconds + tick.maintenance_seconds
         stage = self._schedule.stages[tick.phase.index]
-        return {
-            "images_seen": tick.images_seen,
-            "resolution": tick.phase.resolution,
-            "fade": tick.phase.fade,
-            "fading": stage.fading,
-            "phase": tick.phase.index,
-            "batch": tick.phase.batch,
-            "lr": tick.phase.lr,
-            "images_per_second": rate,
-            "seconds": tick.seconds,
-            "maintenance_seconds": tick.maintenance_seconds,
-            "elapsed_seconds": self._elapsed,
-            "memory_mb": peak_memory() / 2**20,
-            "losses": tick.losses,
-        }
+        return TickRecord(
+            images_seen=tick.images_seen,
+            resolution=tick.phase.resolution,
+            fade=tick.phase.fade,
+            fading=stage.fading,
+            phase=tick.phase.index,
+            batch=tick.phase.batch,
+            lr=tick.phase.lr,
+            images_per_second=rate,
+            seconds=tick.seconds,
+            maintenance_seconds=tick.maintenance_seconds,
+            elapsed_seconds=self._elapsed,
+            memory_mb=peak_memory() / 2**20,
+            losses=tick.losses,
+        )
 
     def _seconds_left(self, images_seen: int, resolution: int) -> float:
         return sum(

@@ -19,11 +19,9 @@ def leaky_relu(x: Tensor) -> Tensor:
     Either way the result alone is kept, as it is by the next layer: a layer's activations are held once. Where x is
     large and functions of our own pay, the second derivative by x is nothing in place of zeros to be added up.
     """
-    if torch.compiler.is_compiling():
-        return F.leaky_relu(x, SLOPE)
     if own_functions_pay(x.device):
         return _leaky_relu(x) if x.numel() >= FEW else F.leaky_relu(x, SLOPE)
-    return F.leaky_relu_(x, SLOPE)
+    return F.leaky_relu(x, SLOPE) if torch.compiler.is_compiling() else F.leaky_relu_(x, SLOPE)
 
 
 class _LeakyRelu(torch.autograd.Function):

@@ -25,4 +25,4 @@ def own_functions_pay(device: torch.device) -> bool:
     On a CPU they have routines of their own. On a GPU they call torch's, and save only what torch's own second
     derivatives would cost. A compiler traces those through torch's own functions alone.
     """
-    return (device.type == "cpu" or _WANTED.get()) and not torch.compiler.is_compiling()
+    return not torch.compiler.is_compiling() and (device.type == "cpu" or _WANTED.get())

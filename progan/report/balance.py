@@ -5,7 +5,7 @@ from statistics import median
 
 from progan.report.curves import Point, smoothed
 from progan.report.finding import Finding, Limits, Question
-from progan.report.records import Tick
+from progan.report.records import TickRecord
 from progan.report.wording import number
 
 # What is said of runs below was measured on healthy ones and on those of configs/failures: benchmarks/diagnosis.md.
@@ -39,12 +39,12 @@ OSCILLATION = Question(
 )
 
 
-def balance(ticks: Sequence[Tick]) -> list[Finding]:
+def balance(ticks: Sequence[TickRecord]) -> list[Finding]:
     """What the losses say; `ticks` in the order of images seen."""
     return [_growth(ticks), _overpowering(ticks), _oscillation(ticks)]
 
 
-def _overpowering(ticks: Sequence[Tick]) -> Finding:
+def _overpowering(ticks: Sequence[TickRecord]) -> Finding:
     losses, minimax = _term(ticks, f"discriminator/{LOGISTIC}"), _term(ticks, f"generator/{MINIMAX}")
     answers = minimax or _term(ticks, f"generator/{LOGISTIC}")
     if not losses and _term(ticks, f"discriminator/{WASSERSTEIN}"):
@@ -68,7 +68,7 @@ def _answer(losses: Sequence[Point], minimax: bool) -> tuple[bool, str]:
     return growth >= GROWN, f"the generator's stands at {number(growth)} times its earlier level"
 
 
-def _growth(ticks: Sequence[Tick]) -> Finding:
+def _growth(ticks: Sequence[TickRecord]) -> Finding:
     terms = [f"{player}/{term}" for player in ("discriminator", "generator") for term in (LOGISTIC, WASSERSTEIN)]
     here = [tick for tick in ticks if tick.resolution == ticks[-1].resolution]
     series = {term: _term(here, term) for term in terms}
@@ -92,7 +92,7 @@ def _growth_of(term: str, points: Sequence[Point]) -> float:
     return _level(_recent(points)) / max(first, SMALLEST_LEVEL)
 
 
-def _oscillation(ticks: Sequence[Tick]) -> Finding:
+def _oscillation(ticks: Sequence[TickRecord]) -> Finding:
     here = [tick for tick in ticks if tick.resolution == ticks[-1].resolution and not tick.fading]
     points = next((found for term in (LOGISTIC, WASSERSTEIN) if (found := _term(here, f"generator/{term}"))), [])
     if here and not points:
@@ -122,7 +122,7 @@ def swings(values: Sequence[float], size: float) -> int:
     return turns
 
 
-def _term(ticks: Sequence[Tick], name: str) -> list[Point]:
+def _term(ticks: Sequence[TickRecord], name: str) -> list[Point]:
     return [Point(tick.images_seen, tick.losses[name], tick.resolution) for tick in ticks if name in tick.losses]
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from progan.report.canvas import SERIES, draw_clock, render, scale, xy
 from progan.report.curves import Point, resolution_spans, segments, smoothed, thinned
 from progan.report.headline import Headline
-from progan.report.records import Measurement, PhaseFact, Tick
+from progan.report.records import Measurement, PhaseFact, TickRecord
 
 RAW_POINTS = 400  # drawn of each unsmoothed curve
 SMOOTHING = 50  # the moving average reaches over this fraction of all ticks on either side,
@@ -31,7 +31,7 @@ def metric_figure(headline: Headline, phases: Sequence[PhaseFact], until: int) -
     return render(headline.metric, f"{headline.metric} over images seen, with the value of real images", draw)
 
 
-def loss_figure(player: str, ticks: Sequence[Tick], phases: Sequence[PhaseFact], until: int) -> Markup:
+def loss_figure(player: str, ticks: Sequence[TickRecord], phases: Sequence[PhaseFact], until: int) -> Markup:
     """The loss terms named `player/...` over images seen: faint as recorded, strong as a moving average."""
     terms = loss_terms(ticks, player)
 
@@ -47,7 +47,7 @@ def loss_figure(player: str, ticks: Sequence[Tick], phases: Sequence[PhaseFact],
     return render(player, f"Loss terms of the {player} over images seen", draw)
 
 
-def loss_terms(ticks: Sequence[Tick], player: str) -> list[str]:
+def loss_terms(ticks: Sequence[TickRecord], player: str) -> list[str]:
     """Names of the terms of a player, in the order in which they were first recorded."""
     return list(dict.fromkeys(name for tick in ticks for name in tick.losses if name.startswith(f"{player}/")))
 
@@ -66,7 +66,7 @@ def _values(headline: Headline) -> list[float]:
     return [one.value for one in headline.series] + [value for value in shown if value is not None]
 
 
-def trends(ticks: Sequence[Tick], term: str) -> list[tuple[list[Point], list[Point]]]:
+def trends(ticks: Sequence[TickRecord], term: str) -> list[tuple[list[Point], list[Point]]]:
     """For each stretch of one resolution a term as recorded and its moving average, thinned for drawing."""
     recorded = [Point(one.images_seen, one.losses[term], one.resolution) for one in ticks if term in one.losses]
     pairs = []
@@ -114,7 +114,7 @@ def _label(
     axes.annotate(text, place, xytext=offset, textcoords="offset points", ha=side, va="center", color=colour)
 
 
-def _draw_term(axes: Axes, ticks: Sequence[Tick], term: str, index: int) -> None:
+def _draw_term(axes: Axes, ticks: Sequence[TickRecord], term: str, index: int) -> None:
     colour = SERIES[index % len(SERIES)]
     dashes = "-" if index < len(SERIES) else "--"
     label = term.partition("/")[2]

@@ -16,7 +16,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)  # unknown keys pass: a newer run stays readable
 
 
-class Tick(_Record):
+class TickRecord(_Record):
     """One line of stats.jsonl."""
 
     images_seen: int
@@ -154,7 +154,7 @@ class RunRecord:
     settings: str  # config.yaml, letter for letter
     facts: dict[str, Any]  # empty where the run died before it wrote them
     phases: list[PhaseFact]
-    ticks: list[Tick]  # in the order of images seen
+    ticks: list[TickRecord]  # in the order of images seen
     measurements: list[Measurement]  # as recorded, but the last where one was measured twice
     notices: list[Notice]  # of the watch, oldest first
     samples: list[Sample]  # oldest first
@@ -201,9 +201,9 @@ def read_run(run: RunDirectory) -> RunRecord:
     )
 
 
-def read_ticks(run: RunDirectory) -> list[Tick]:
+def read_ticks(run: RunDirectory) -> list[TickRecord]:
     """As recorded; DataError for a record that is none."""
-    return validated(run.stats, list[Tick], run.read_stats())
+    return validated(run.stats, list[TickRecord], run.read_stats())
 
 
 def read_measurements(run: RunDirectory) -> list[Measurement]:
@@ -222,7 +222,7 @@ def _named(paths: list[Path]) -> list[Sample]:
     return [Sample(path, seen_by(path), resolution_of(path)) for path in paths]
 
 
-def _neighbours(run: RunDirectory, ticks: list[Tick]) -> Neighbours | None:
+def _neighbours(run: RunDirectory, ticks: list[TickRecord]) -> Neighbours | None:
     pictures = run.neighbours_pictures()
     if not pictures:
         return None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from progan.report.records import Tick
+from progan.report.records import TickRecord
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Speed:
     seconds: float
 
 
-def speeds(ticks: Sequence[Tick]) -> list[Speed]:
+def speeds(ticks: Sequence[TickRecord]) -> list[Speed]:
     """One for each resolution, smallest first; `ticks` in the order of images seen."""
     return [_speed(resolution, ticks) for resolution in sorted({tick.resolution for tick in ticks})]
 
 
-def _speed(resolution: int, ticks: Sequence[Tick]) -> Speed:
+def _speed(resolution: int, ticks: Sequence[TickRecord]) -> Speed:
     first = next(index for index, tick in enumerate(ticks) if tick.resolution == resolution)
     here = [tick for tick in ticks if tick.resolution == resolution]
     before = ticks[first - 1].images_seen if first else 0
