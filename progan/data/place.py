@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 
+class Stopped(Exception):
+    """The caller's event was set."""
+
+
 class Place(Protocol):
     """A prepared set's files, by their names in the manifest."""
 
@@ -21,7 +25,7 @@ class Place(Protocol):
         """A shard as a file of this node, downloaded and checked first where it lies elsewhere.
 
         DataError for a download that fails or differs from size and sha256. The file may be removed once it is open.
-        stop: ends a download once it is set, with an exception that is no ProganError.
+        Stopped once `stop` is set.
         """
         ...
 

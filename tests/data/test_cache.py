@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from progan.data.remote.cache import ShardCache, Stopped, Wanted
+from progan.data.place import Stopped
+from progan.data.remote.cache import ShardCache, Wanted
 from progan.types import ConfigError, DataError
 
 SIZE = 1000

@@ -17,6 +17,7 @@ from remote_sets import write_set
 from progan.config import validate
 from progan.data.loader import Loader
 from progan.data.manifest import Manifest
+from progan.data.place import Stopped
 from progan.data.preparing.shards import PrepareOptions, prepare
 from progan.data.reading import shared
 from progan.data.reading.order import Shuffled
@@ -25,7 +26,6 @@ from progan.data.sources import SourceOptions, open_source
 from progan.data.sources.base import labelled
 from progan.data.streaming import reader
 from progan.data.streaming.reader import StreamReader
-from progan.data.streaming.unpacking import Cancelled
 from progan.types import ConfigError, DataError, LabelSpace
 
 Writer = Callable[..., Path]
@@ -390,7 +390,7 @@ def test_a_stream_is_closed_while_a_shard_is_read(load: Load, tmp_path: Path, mo
         if next(begun) < 2:
             return read(place, shard, first, kind, stop)
         assert stop.wait(60)
-        raise Cancelled
+        raise Stopped
 
     monkeypatch.setattr(reader, "read_samples", two_then_none)
     loader = load(manifest, stream=True, lanes=2, read_ahead=3)

@@ -12,10 +12,9 @@ from damage import FAULTS, damage, first_of
 from PIL import Image
 
 from progan.data.manifest import Manifest
-from progan.data.place import LocalPlace
+from progan.data.place import LocalPlace, Stopped
 from progan.data.reading import opened
 from progan.data.reading.reader import Reader, UnreadableSample
-from progan.data.remote.cache import Stopped
 from progan.data.remote.place import CachedPlace
 
 ALL = np.arange(10)

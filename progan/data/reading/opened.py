@@ -88,7 +88,7 @@ class OpenShards:
         return True
 
     def stop(self) -> None:
-        """End the downloads that are under way; whoever waits for one meets `remote.cache.Stopped`."""
+        """End the downloads that are under way; whoever waits for one meets Stopped."""
         self._stop.set()
 
     def close(self) -> None:

@@ -20,16 +20,13 @@ from errno import EDQUOT, ENOSPC
 from io import FileIO
 from pathlib import Path
 
+from progan.data.place import Stopped
 from progan.types import ConfigError, DataError
 
 _POLL_SECONDS = 0.1
 _NEVER = threading.Event()
 _SHA256 = re.compile("[0-9a-f]{64}")
 _FILE = re.compile(r"[0-9a-f]{64}\.(?:tar|(\d+)\.part)")
-
-
-class Stopped(Exception):
-    """The caller's event was set."""
 
 
 @dataclass(frozen=True)

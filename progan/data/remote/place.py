@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from progan.data.manifest import Shard
-from progan.data.remote.cache import ShardCache, Stopped, Wanted
+from progan.data.place import Stopped
+from progan.data.remote.cache import ShardCache, Wanted
 from progan.data.remote.transport import Remote
 from progan.types import ProganError
 

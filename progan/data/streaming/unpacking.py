@@ -8,15 +8,11 @@ from typing import Any
 
 from progan.data.images import one_line
 from progan.data.manifest import REMEDY, Shard, key
-from progan.data.place import Place
+from progan.data.place import Place, Stopped
 from progan.data.remote.place import CachedPlace
 from progan.types import DataError
 
 _CHUNK_BYTES = 2**20  # of a shard on disk
-
-
-class Cancelled(Exception):
-    """The caller's event was set."""
 
 
 class _Altered(Exception):
@@ -27,7 +23,7 @@ def read_samples(place: Place, shard: Shard, first: int, extension: str, stop: t
     """The encoded samples of a whole shard in their order, all of its bytes verified.
 
     first: number of the shard's first sample; extension: of the samples' members, those of labels are passed over.
-    DataError naming the shard if it is missing, truncated or, twice, altered: never a part of it. Cancelled once
+    DataError naming the shard if it is missing, truncated or, twice, altered: never a part of it. Stopped once
     `stop` is set. Takes the memory of one shard.
     """
     reason = ""
@@ -151,9 +147,9 @@ class _Hashed(io.RawIOBase):
         """Take the next chunk; False at the end, or at a failure, which is kept."""
         try:
             if self._stop.is_set():
-                raise Cancelled
+                raise Stopped
             data = next(self._chunks, b"")
-        except (DataError, Cancelled, _Altered) as error:
+        except (DataError, Stopped, _Altered) as error:
             self._failure, data = error, b""
         self._rest = memoryview(data)
         self._digest.update(data)

@@ -48,7 +48,7 @@ class Walk:
         return samples[number], span.first + number
 
     def stop(self) -> None:
-        """End what is being read; from any thread. Who waits for it meets Cancelled."""
+        """End what is being read; from any thread. Who waits for it meets Stopped."""
         for reading in list(self._held.values()):
             reading.stop.set()
 
