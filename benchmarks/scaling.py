@@ -91,7 +91,7 @@ def measure_rounds() -> None:
         average(*arguments)
 
     play.average_gradients = average_when_all_are_there
-    rounds.on_every_rank = clock.timed("reading", rounds.on_every_rank)
+    rounds.with_flag = clock.timed("reading", rounds.with_flag)
     for name, resolution, batch, count in CASES:
         rounds_in_all = ConstantConfig(resolution=resolution, batch=batch, total_kimg=(WARM_UP + count) * batch / 1000)
         ticks = train(

@@ -50,7 +50,7 @@ def compare(
         path = Path(generated)
         snapshot = from_main_rank(lambda: snapshot_file(path) if is_run(path) else None, world)  # one for all ranks
         open_one = partial(open_side, seed=seed, world=world, open_=open_, snapshot=snapshot)
-        pair, _ = on_every_rank(lambda: _opened(generated, real, resolution, mirror, open_one), world)
+        pair = on_every_rank(lambda: _opened(generated, real, resolution, mirror, open_one), world)
         specs = pair.measurable([pair.spec(name) for name in metrics])
         progress = open_.enter_context(measuring_progress())
         records = pair.measure(specs, lambda: _network(weights, network), CACHE, world, progress)

@@ -39,7 +39,7 @@ def evaluate(run: Path, selection: Selection, metrics: Sequence[str], changes: C
     world = make_world(make_accelerator(directory))
     with watched(world) as ranks, ExitStack() as open_:
         ranks.patience = 60 * config.cadence.patience_minutes
-        manifest, _ = on_every_rank(lambda: open_set(config.data), world)
+        manifest = on_every_rank(lambda: open_set(config.data), world)
         loader = open_.enter_context(closing(Loader(manifest, config.data, config.seed, world.local_size)))
         evaluator = make_evaluator(config, loader, manifest, metrics or None, world)
         undefined = evaluator.undefined(config.schedule.resolution)
@@ -111,7 +111,7 @@ class _Measuring:
 
         with self._reserved(path.name, wait) as ours:
             if ours:
-                loaded, _ = on_every_rank(load, self.world)
+                loaded = on_every_rank(load, self.world)
                 if self._is_wanted(loaded.phase.resolution, loaded.images_seen, path.name):
                     record_all(measure_snapshot(self.evaluator, loaded, self.config, self.progress), self.directory)
         return ours

@@ -77,7 +77,7 @@ class Recorder:
     def measure(self) -> None:
         """Measure the snapshot of this moment as anyone would later: from its file. For all processes together."""
         path = self.directory.snapshot(self.training.images_seen)
-        snapshot, _ = on_every_rank(lambda: load_snapshot(path), self.world)
+        snapshot = on_every_rank(lambda: load_snapshot(path), self.world)
         record_all(measure_snapshot(self.evaluator, snapshot, self.config), self.directory)
 
     def measure_untrained(self) -> None:

@@ -91,11 +91,9 @@ def train(
     world = make_world(accelerator)
     with watched(world) as watch, ExitStack() as held:
         typed = command(config_path, overrides, run, world)
-        plan, _ = on_every_rank(
-            lambda: _plan(typed, known or checked(config_path, overrides, world.size), world), world
-        )
+        plan = on_every_rank(lambda: _plan(typed, known or checked(config_path, overrides, world.size), world), world)
         watch.patience = 60 * plan.config.cadence.patience_minutes
-        in_place, _ = on_every_rank(lambda: held.enter_context(directory.locked(world.is_main)), world)
+        in_place = on_every_rank(lambda: held.enter_context(directory.locked(world.is_main)), world)
         training, loader = _ready(plan, directory, accelerator.device, world)
         here = Here(directory, in_place, accelerator, world, received)
         stopped = _kept_status(here, plan, lambda: _train(plan, training, loader, here))
@@ -219,7 +217,7 @@ def _ready(plan: Plan, directory: RunDirectory, device: torch.device, world: Wor
             loader.require_labelled()
         return loader
 
-    loader, _ = on_every_rank(load, world)
+    loader = on_every_rank(load, world)
     broadcast_parameters([*plan.system.networks.values(), training.average])
     return training, loader
 

@@ -16,11 +16,16 @@ Result = TypeVar("Result")
 PATIENCE = timedelta(hours=6)  # for one that measures; who stands still is found by the watch long before
 
 
-def on_every_rank(call: Callable[[], Result], world: World, flag: bool = False) -> tuple[Result, bool]:
-    """The result of `call`, which every rank makes at the same place, and whether `flag` is set on any of them.
+def on_every_rank(call: Callable[[], Result], world: World) -> Result:
+    """The result of `call`, which every rank makes at the same place.
 
     An error of one is raised on all at once, of the same kind. They agree over the CPU: a device is not waited for.
     """
+    return with_flag(call, world, False)[0]
+
+
+def with_flag(call: Callable[[], Result], world: World, flag: bool) -> tuple[Result, bool]:
+    """The same, and whether `flag` is set on any of them: in one exchange."""
     if world.size == 1:
         return call(), flag
     problem: ProganError | None = None
@@ -70,7 +75,7 @@ def from_main_rank(call: Callable[[], Result], world: World) -> Result:
 
     All learn of an error.
     """
-    found, _ = on_every_rank(lambda: call() if world.is_main else None, world)
+    found = on_every_rank(lambda: call() if world.is_main else None, world)
     return cast(Result, to_all_ranks(found, world)[0])
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from progan.data.reals import to_reals
-from progan.distributed.agreement import on_every_rank, summed
+from progan.distributed.agreement import on_every_rank, summed, with_flag
 from progan.distributed.averaging import broadcast_parameters
 from progan.distributed.world import World
 from progan.engine.play import Game
@@ -91,7 +91,7 @@ def read_reals(system: System, moment: Moment, reals: RealImages, rules: Rules, 
             _batches(moment, system.labelled_per_round, reals.labelled_batch, "mirror-labelled", rules),
         )
 
-    found, flag = on_every_rank(read, rules.world, flag)
+    found, flag = with_flag(read, rules.world, flag)
     if system.reads_labels:
         # A rank whose share has few labels must not count them for more than another does.
         world = rules.world
@@ -120,7 +120,7 @@ def calibrate(system: System, phase: Phase, reals: RealImages, rules: Rules) -> 
     """Show the first real images, the same on every rank, to a system that wants to see them before it plays."""
     if system.calibrate is None:
         return
-    images, _ = on_every_rank(lambda: reals.batch(phase.resolution, 0, phase.batch, slice(None)).images, rules.world)
+    images = on_every_rank(lambda: reals.batch(phase.resolution, 0, phase.batch, slice(None)).images, rules.world)
     torch.manual_seed(key(rules.seed, "calibration", 0))  # for layers that draw: the same on every rank
     system.calibrate(to_reals(images.to(rules.device), None, phase.fade))
     broadcast_parameters(list(system.networks.values()))  # sums may differ in their last digit between devices

@@ -121,7 +121,7 @@ class Evaluator:
                 if self._world.is_main
             ]
 
-        return on_every_rank(records, self._world)[0]
+        return on_every_rank(records, self._world)
 
     def _measure_set(
         self, fake: ImageDraw, specs: Sequence[MetricSpec], resolution: int, progress: Progress
@@ -134,7 +134,7 @@ class Evaluator:
         def compare() -> dict[MetricSpec, _Measured]:
             return {spec: self._measured(spec, spans.pop(spec), progress) for spec in specs if self._world.is_main}
 
-        return on_every_rank(compare, self._world)[0]
+        return on_every_rank(compare, self._world)
 
     def _spans(self, specs: Sequence[MetricSpec], resolution: int) -> dict[MetricSpec, Span]:
         """Families that look at an image alike share a span, as long as the largest of them needs."""

@@ -92,7 +92,7 @@ def gather(
     for round_ in range(0, end, batch * world.size):
         start = round_ + world.rank * batch
         look = partial(_look, draw, spans, start, min(batch, end - start))
-        looked, _ = on_every_rank(look, world)
+        looked = on_every_rank(look, world)
         for rank, seen in enumerate(to_main_rank(looked, world)):
             for span, found in zip(spans, seen, strict=False):
                 _keep(span, found, round_ + rank * batch)
