@@ -13,13 +13,16 @@ from progan.types import LatentSpace
 
 
 def key(seed: int, stream: str, counter: int) -> int:
-    """A 63-bit key that differs for every (seed, stream, counter)."""
+    """A 63-bit key of (seed, stream, counter)."""
     digest = hashlib.sha256(f"{seed}/{stream}/{counter}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
 
 def generator(seed: int, stream: str, counter: int) -> torch.Generator:
-    """A CPU generator at the start of the sequence of (seed, stream, counter); streams are named by their use."""
+    """A CPU generator at the start of the sequence of (seed, stream, counter); streams are named by their use.
+
+    torch's takes the lower 32 bits of a key: two of many counters may have one sequence, by a chance of 2^-32 a pair.
+    """
     return torch.Generator().manual_seed(key(seed, stream, counter))
 
 

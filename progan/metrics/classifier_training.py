@@ -24,6 +24,7 @@ from progan.random import generator, key
 from progan.types import Batch, DataError, TrainingError
 
 HELD_OUT = 10  # one labelled image in so many
+AT_ONCE = 64  # images that are judged together
 
 Loss = Callable[[Numbers, int], Tensor]  # of the images of these numbers, shown after so many -> scalar
 Progress = Callable[[int, float], None]  # images seen, loss of the last batch
@@ -123,13 +124,13 @@ def teach(
     _require_finite("sum of weights", total, training.images)
 
 
-def judge(classifier: Classifier, images: LabelledImages, device: torch.device, batch: int = 64) -> Judgement:
+def judge(classifier: Classifier, images: LabelledImages, device: torch.device) -> Judgement:
     """Ask it about every image that is held out."""
     (_, held_out), question, right = split(images), _question(images), []
     classifier.eval()
     with published_precision(device):
-        for start in range(0, len(held_out), batch):
-            shown = images.read(held_out[start : start + batch])
+        for start in range(0, len(held_out), AT_ONCE):
+            shown = images.read(held_out[start : start + AT_ONCE])
             asked = Batch(to_reals(shown.images), shown.labels)
             right.append(question.right(*_answered(classifier, asked, device)))
     return Judgement(

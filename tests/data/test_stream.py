@@ -134,14 +134,14 @@ def test_the_lanes_are_a_power_of_two_and_no_more_than_the_shards(lanes: int, sh
 @pytest.mark.parametrize("size", [1, 7, 40])
 def test_metrics_see_every_image_once_in_a_fixed_order(manifest: Manifest, size: int) -> None:
     reader = StreamReader(manifest, 1)
-    parts = [reader.images(8, start, min(size, TOTAL - start)) for start in range(0, TOTAL, size)]
+    parts = [reader.numbered_images(8, start, min(size, TOTAL - start))[0] for start in range(0, TOTAL, size)]
     images = np.concatenate(parts)
     numbers = images[:, 0, 0, 2]
     assert sorted(numbers.tolist()) == list(range(TOTAL))
     assert numbers.tolist() != list(range(TOTAL))
-    assert np.array_equal(StreamReader(manifest, 1).images(8, 50, 20), images[50:70])
+    assert np.array_equal(StreamReader(manifest, 1).numbered_images(8, 50, 20)[0], images[50:70])
     with pytest.raises(DataError, match=f"of a set of {TOTAL}; ask fewer"):
-        reader.images(8, TOTAL - 1, 2)
+        reader.numbered_images(8, TOTAL - 1, 2)
 
 
 def test_only_the_shards_of_a_position_and_those_after_them_are_read(files: Path, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_no_part_of_a_spoilt_shard_is_used(copied: Manifest, kind: str, reason: 
         rows(reader, 0, 320)
     assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match=rf"^{path}: {reason}"):
-        reader.images(4, 0, TOTAL)
+        reader.numbered_images(4, 0, TOTAL)
 
 
 def test_a_shard_that_is_no_tar_of_the_manifests_samples_is_refused(files: Path, tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_threads_may_share_a_reader(manifest: Manifest) -> None:
     def read(first: int) -> None:
         for position in range(first * BATCH, 320, 2 * BATCH):
             found[position // BATCH] = reader.batch(4, position, BATCH)[1].tolist()
-            reader.images(8, position % 100, 3)
+            reader.numbered_images(8, position % 100, 3)
 
     threads = [threading.Thread(target=read, args=(first,)) for first in range(2)]
     for thread in threads:

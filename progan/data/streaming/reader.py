@@ -30,7 +30,7 @@ class StreamReader:
     """Reads a set shard by shard, in an order that depends on the seed and the position alone.
 
     Memory: of each lane that this process reads, the encoded shard in use and the one after it; two shards more while
-    `images` is in use. Any position can be read next; only the shards that hold it are. Safe to use from several
+    `numbered_images` is in use. Any position can be read next; only the shards that hold it are. Safe to use from several
     threads, which wait for one another.
     """
 
@@ -83,15 +83,12 @@ class StreamReader:
             taken = [walks[lane].take(place) for lane in places for place in places[lane]]
         return self._decoded(resolution, taken)
 
-    def images(self, resolution: int, start: int, count: int) -> NDArray[np.uint8]:
-        """Images start ... start + count - 1 of a fixed order of the whole set, shuffled by shard: (N, H, W, 3).
+    def numbered_images(self, resolution: int, start: int, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Images start ... start + count - 1 of a fixed order of the whole set, shuffled by shard: (N, H, W, 3); then
+        their numbers in the set.
 
         Every image comes once; DataError if the set has fewer than start + count.
         """
-        return self.numbered_images(resolution, start, count)[0]
-
-    def numbered_images(self, resolution: int, start: int, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """The same, and the images' numbers in the set."""
         total = self._manifest.count
         if start < 0 or start + count > total:
             name = self._manifest.place.describe()
