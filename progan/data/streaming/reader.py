@@ -30,8 +30,8 @@ class StreamReader:
     """Reads a set shard by shard, in an order that depends on the seed and the position alone.
 
     Memory: of each lane that this process reads, the encoded shard in use and the one after it; two shards more while
-    `numbered_images` is in use. Any position can be read next; only the shards that hold it are. Safe to use from several
-    threads, which wait for one another.
+    `numbered_images` is in use. Any position can be read next; only the shards that hold it are. Safe to use from
+    several threads, which wait for one another.
     """
 
     def __init__(
