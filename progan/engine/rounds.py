@@ -143,10 +143,9 @@ def games(system: System, play: Play, moment: Moment, reals: Reals, rules: Rules
             name = f"{stream}-{play.number}" if play.number else stream
             return send(torch.rand(phase.batch, generator=generator(rules.seed, name, seen))[share][part])
 
+        joint = system.joint and play.player == "discriminator"  # G's gradients need none of what D says of reals
         first = share.start + part.start
-        return Round(
-            system.discriminator, real, fake, phase.batch, seen, uniform, score_scale, system.joint, known, first
-        )
+        return Round(system.discriminator, real, fake, phase.batch, seen, uniform, score_scale, joint, known, first)
 
     count = len(latents)
     size = rules.optim.part_size(phase.resolution, count, system.group)

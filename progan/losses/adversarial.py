@@ -61,3 +61,21 @@ class LogisticGenerator(Term):
 
     def forward(self, game: Round) -> Tensor:
         return F.softplus(-game.on_fake.score.float()).mean()
+
+
+class RelativisticDiscriminator(Term):
+    """-E log sigmoid(D(real) - D(fake)) over pairs of a real and a generated image (arXiv 1807.00734, equation 3)."""
+
+    reads_real = True
+
+    def forward(self, game: Round) -> Tensor:
+        return F.softplus(game.on_fake.score.float() - game.on_real.score.float()).mean()
+
+
+class RelativisticGenerator(Term):
+    """The same with the two exchanged; its pairs have real images of their own (arXiv 2501.05441, equation 2)."""
+
+    reads_real = True
+
+    def forward(self, game: Round) -> Tensor:
+        return F.softplus(game.on_real.score.float() - game.on_fake.score.float()).mean()

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from progan.losses.objective import Round, Term
 from progan.nn.second_derivatives import second_derivatives
+from progan.types import Batch
 
 
 def score_gradient(game: Round, images: Tensor, labels: Tensor) -> Tensor:
@@ -64,14 +65,13 @@ class GradientPenalty(Term):
         return math.ceil(round(groups * self.share, 9))
 
 
-class R1(Term):
-    """gamma / 2 * mean |d D(real) / d real|^2 every `every` rounds, times `every` (arXiv 1801.04406, 1912.04958).
+class _ZeroCentred(Term):
+    """gamma / 2 * mean |d D(x) / d x|^2 every `every` rounds, times `every` (arXiv 1801.04406, 1912.04958).
 
     It is part of the same update as the other terms, so the optimizer needs no correction for extra steps.
     `gamma` None: scale * 0.0002 * resolution^2 / global batch.
     """
 
-    reads_real = True
     apart = True
 
     def __init__(self, gamma: float | None = None, scale: float = 1.0, every: int = 16) -> None:
@@ -80,10 +80,30 @@ class R1(Term):
         self.scale = scale
         self.period = every
 
+    def batch(self, game: Round) -> Batch:
+        """The images x."""
+        raise NotImplementedError
+
     def forward(self, game: Round) -> Tensor:
-        images = game.real.images
+        shown = self.batch(game)
         if not game.every(self.period):
-            return torch.zeros((), device=images.device)
-        gamma = self.gamma if self.gamma is not None else 0.0002 * self.scale * images.shape[-1] ** 2 / game.batch
-        power = score_gradient(game, images, game.real.labels).square().flatten(1).sum(dim=1)
+            return torch.zeros((), device=shown.images.device)
+        gamma = self.gamma if self.gamma is not None else 0.0002 * self.scale * shown.images.shape[-1] ** 2 / game.batch
+        power = score_gradient(game, shown.images, shown.labels).square().flatten(1).sum(dim=1)
         return self.period * gamma / 2 * power.mean()
+
+
+class R1(_ZeroCentred):
+    """Of real images."""
+
+    reads_real = True
+
+    def batch(self, game: Round) -> Batch:
+        return game.real
+
+
+class R2(_ZeroCentred):
+    """Of generated images."""
+
+    def batch(self, game: Round) -> Batch:
+        return game.fake

@@ -4,15 +4,17 @@ from progan.losses.adversarial import (
     Drift,
     LogisticDiscriminator,
     LogisticGenerator,
+    RelativisticDiscriminator,
+    RelativisticGenerator,
     WassersteinCritic,
     WassersteinGenerator,
 )
 from progan.losses.auxiliary import FakeLabel, RealLabel
 from progan.losses.objective import Objective, Weighted
-from progan.losses.penalties import R1, GradientPenalty
+from progan.losses.penalties import R1, R2, GradientPenalty
 from progan.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator
 from progan.nn.equalized import unequalize
-from progan.systems.settings.progan import LogisticR1Loss, Loss, ProganConfig, WassersteinLoss
+from progan.systems.settings.progan import LogisticR1Loss, Loss, ProganConfig, RelativisticLoss, WassersteinLoss
 from progan.systems.system import System
 from progan.types import DataSpec, LatentSpace, Role
 
@@ -46,7 +48,9 @@ def build(config: ProganConfig, data: DataSpec, resolution: int) -> System:
 
 def loss_terms(loss: Loss, group: int) -> dict[Role, list[Weighted]]:
     """group: samples of a group of the minibatch statistic."""
-    return _wasserstein(loss, group) if isinstance(loss, WassersteinLoss) else _logistic(loss)
+    if isinstance(loss, WassersteinLoss):
+        return _wasserstein(loss, group)
+    return _logistic(loss) if isinstance(loss, LogisticR1Loss) else _relativistic(loss)
 
 
 def _wasserstein(loss: WassersteinLoss, group: int) -> dict[Role, list[Weighted]]:
@@ -68,4 +72,15 @@ def _logistic(loss: LogisticR1Loss) -> dict[Role, list[Weighted]]:
             Weighted("r1", R1(loss.gamma, loss.gamma_scale, loss.every)),
         ],
         "generator": [Weighted("logistic", LogisticGenerator())],
+    }
+
+
+def _relativistic(loss: RelativisticLoss) -> dict[Role, list[Weighted]]:
+    return {
+        "discriminator": [
+            Weighted("relativistic", RelativisticDiscriminator()),
+            Weighted("r1", R1(loss.gamma, loss.gamma_scale, loss.every)),
+            Weighted("r2", R2(loss.gamma, loss.gamma_scale, loss.every)),
+        ],
+        "generator": [Weighted("relativistic", RelativisticGenerator())],
     }

@@ -8,12 +8,14 @@ from progan.losses.adversarial import (
     Drift,
     LogisticDiscriminator,
     LogisticGenerator,
+    RelativisticDiscriminator,
+    RelativisticGenerator,
     WassersteinCritic,
     WassersteinGenerator,
 )
 from progan.losses.auxiliary import FakeLabel, RealLabel
 from progan.losses.objective import Objective, Round, Weighted
-from progan.losses.penalties import R1, GradientPenalty
+from progan.losses.penalties import R1, R2, GradientPenalty
 from progan.networks.progressive import ProgressiveDiscriminator
 from progan.systems.progan import loss_terms
 from progan.systems.settings.progan import WassersteinLoss
@@ -114,6 +116,21 @@ def test_the_penalty_does_not_depend_on_the_loss_scale() -> None:
     torch.testing.assert_close(
         GradientPenalty()(_round(1024.0, double=False)[0]), GradientPenalty()(_round(double=False)[0])
     )
+
+
+def test_r2_is_r1_of_the_generated_images() -> None:
+    game, discriminator = _round(double=False)
+    exchanged = Round(discriminator, game.fake, game.real, 4, 0, game.uniform)
+    torch.testing.assert_close(R2(gamma=2.0, every=1)(game), R1(gamma=2.0, every=1)(exchanged))
+    assert not R2.reads_real
+
+
+def test_relativistic_losses_are_of_pairs() -> None:
+    game = _scores(real=[0.5, -1.0], fake=[2.0, 0.25])
+    pairs = [(0.5, 2.0), (-1.0, 0.25)]
+    expected = [-sum(math.log(_sigmoid(sign * (real - fake))) for real, fake in pairs) / 2 for sign in (1, -1)]
+    for term, value in zip((RelativisticDiscriminator(), RelativisticGenerator()), expected, strict=True):
+        assert term(game).item() == pytest.approx(value, rel=1e-5)
 
 
 def test_lazy_r1_is_zero_between_its_rounds() -> None:

@@ -43,6 +43,7 @@ def _named(network: nn.Module, kind: type[nn.Module]) -> list[str]:
         ({"equalized": False}, {}),
         ({}, {"reset_at_fade": False, "ema_half_life_kimg": 0}),
         ({}, {"ema_ramp_up": 0.05}),
+        ({"loss": {"name": "relativistic"}}, {}),
     ],
     ids=str,
 )

@@ -28,7 +28,18 @@ class LogisticR1Loss(Settings):
     every: Annotated[int, Field(ge=1)] = 16  # rounds between penalties
 
 
-Loss = Annotated[WassersteinLoss | LogisticR1Loss, Field(discriminator="name"), unless_named("wgan-gp")]
+class RelativisticLoss(Settings):
+    """Relativistic pairing with R1 and R2 in every round (R3GAN, arXiv 2501.05441, without its schedules)."""
+
+    name: Literal["relativistic"] = "relativistic"
+    gamma: NotNegative | None = None  # weight of R1 and of R2; None: gamma_scale * 0.0002 * resolution^2 / batch
+    gamma_scale: NotNegative = 1.0  # factor of that rule
+    every: Annotated[int, Field(ge=1)] = 1  # rounds between penalties
+
+
+Loss = Annotated[
+    WassersteinLoss | LogisticR1Loss | RelativisticLoss, Field(discriminator="name"), unless_named("wgan-gp")
+]
 
 
 class ProganConfig(Settings):
