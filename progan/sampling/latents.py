@@ -1,9 +1,10 @@
 """Latent vectors and labels for generated images, drawn from counters."""
 
 import functools
-import itertools
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from progan.random import draw, generator
@@ -19,18 +20,21 @@ def draw_labels(seed: int, stream: str, counter: int, count: int, space: LabelSp
     """`count` labels of the space, int64, on the CPU: N, or NK of several an image; UNLABELLED where there are none."""
     if space.classes == 0:
         return torch.full((count,), UNLABELLED)
-    ends = _ends(space)
+    ends, combinations = _table(space)
     places = torch.randint(int(ends[-1]), (count,), generator=generator(seed, stream, counter))
-    numbers = torch.searchsorted(ends, places, right=True)
-    if not space.several:
-        return numbers
-    return torch.tensor([[int(held) for held in space.combinations[number]] for number in numbers.tolist()])
+    numbers = torch.searchsorted(torch.tensor(ends), places, right=True)
+    return torch.tensor(combinations)[numbers] if space.several else numbers
 
 
 @functools.lru_cache(maxsize=4)
-def _ends(space: LabelSpace) -> Tensor:
-    """Where the images of each class, or of each combination of labels, end; there may be many thousands of these."""
-    return torch.tensor(list(itertools.accumulate(space.counts or (1,) * (len(space.combinations) or space.classes))))
+def _table(space: LabelSpace) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the images of each class, or of each combination of labels, end; and the combinations, NK.
+
+    There may be thousands, too many to be made of text for every draw.
+    """
+    counts = space.counts or (1,) * (len(space.combinations) or space.classes)
+    rows = [[int(held) for held in combination] for combination in space.combinations]
+    return np.cumsum(counts, dtype=np.int64), np.array(rows, np.int64)
 
 
 def grid_labels(count: int, space: LabelSpace, columns: int) -> Tensor:
