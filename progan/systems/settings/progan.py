@@ -14,7 +14,7 @@ class WassersteinLoss(Settings):
     name: Literal["wgan-gp"] = "wgan-gp"
     gradient_penalty: NotNegative = 10.0  # weight, of the excess as a share of the target
     target: Positive = 1.0  # gradient norm the penalty pulls to
-    # Of a process's images, for the penalty: 1 is published, less is faster (the penalty is a third of a round).
+    # Of the global batch, for the penalty: 1 is published, less is faster (the penalty is a third of a round).
     penalty_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     drift: NotNegative = 0.001  # weight
 
