@@ -120,8 +120,8 @@ class Pair:
             return f"it takes squares, and these images have {width}x{height} px; cut them so: progan prepare"
         if self.resolution < row.minimum_resolution:
             return f"it takes at least {row.minimum_resolution} px; give larger images"
-        if min(spec.count, spec.real_count) < row.least:
-            return f"it takes at least {row.least} {row.counts} on either side; give more"
+        if spec.shortage:
+            return f"{spec.shortage}; give more"
         lacking = _lack(spec, self.generated, spec.images)
         return lacking or (_lack(spec, self.real, spec.real_images) if row.needs_real else None)
 

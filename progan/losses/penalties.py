@@ -43,35 +43,46 @@ class GradientPenalty(Term):
 
     def forward(self, game: Round) -> Tensor:
         count = len(game.real.labels)
-        numbers = self._chosen(game.first, count)
-        if not numbers:
+        chosen = self._chosen(game.first, count)
+        if not chosen:
             return torch.zeros((), device=game.real.images.device)
-        some = slice(None) if len(numbers) == count else torch.tensor(numbers, device=game.real.images.device)
-        real, fake = game.real.images[some], game.fake.images[some]
-        weight = game.uniform("mixing")[some].view(-1, 1, 1, 1)
-        mix = torch.lerp(real.float(), fake.float(), weight)
-        norm = torch.linalg.vector_norm(score_gradient(game, mix, game.real.labels[some]), dim=(1, 2, 3))
-        excess: Tensor = norm - self.target
+        weight = _joined(game.uniform("mixing"), chosen).view(-1, 1, 1, 1)
+        real, fake = (_joined(batch.images, chosen).float() for batch in (game.real, game.fake))
+        mix = torch.lerp(real, fake, weight)
+        gradient = score_gradient(game, mix, _joined(game.real.labels, chosen))
+        excess: Tensor = torch.linalg.vector_norm(gradient, dim=(1, 2, 3)) - self.target
         # The mean of all parts' values is to be the mean over all images chosen; of the whole batch the factor is 1.
-        return excess.square().mean() * (len(numbers) / count * game.batch / len(self._chosen(0, game.batch)))
+        everywhere = sum(some.stop - some.start for some in self._chosen(0, game.batch))
+        mean: Tensor = excess.square().mean() * (len(excess) / count * game.batch / everywhere)
+        return mean
 
-    def _chosen(self, first: int, count: int) -> list[int]:
-        """Of images number `first` on of the global batch those in the mean, counted from the first."""
-        groups = ((first + number) // self.group for number in range(count))
-        return [number for number, group in enumerate(groups) if self._before(group + 1) > self._before(group)]
+    def _chosen(self, first: int, count: int) -> list[slice]:
+        """Of images number `first` on of the global batch, where a group begins, those in the mean, group by group."""
+        if self.share == 1:
+            return [slice(0, count)]
+        before = first // self.group
+        groups = [number for number in range(-(-count // self.group)) if self._takes(before + number)]
+        return [slice(number * self.group, min(count, (number + 1) * self.group)) for number in groups]
 
-    def _before(self, groups: int) -> int:
-        """How many of the first groups are chosen."""
-        return math.ceil(round(groups * self.share, 9))
+    def _takes(self, group: int) -> bool:
+        """Whether a group of the global batch is chosen: the first is, and the others lie evenly apart."""
+        before, then = (math.ceil(round(groups * self.share, 9)) for groups in (group, group + 1))
+        return then > before
 
 
-class _ZeroCentred(Term):
-    """gamma / 2 * mean |d D(x) / d x|^2 every `every` rounds, times `every` (arXiv 1801.04406, 1912.04958).
+def _joined(tensor: Tensor, parts: list[slice]) -> Tensor:
+    """Cut where the tensor lies: places that are sent to a GPU as numbers would be waited for."""
+    return tensor[parts[0]] if len(parts) == 1 else torch.cat([tensor[part] for part in parts])
+
+
+class R1(Term):
+    """gamma / 2 * mean |d D(real) / d real|^2 every `every` rounds, times `every` (arXiv 1801.04406, 1912.04958).
 
     It is part of the same update as the other terms, so the optimizer needs no correction for extra steps.
     `gamma` None: scale * 0.0002 * resolution^2 / global batch.
     """
 
+    reads_real = True
     apart = True
 
     def __init__(self, gamma: float | None = None, scale: float = 1.0, every: int = 16) -> None:
@@ -81,8 +92,8 @@ class _ZeroCentred(Term):
         self.period = every
 
     def batch(self, game: Round) -> Batch:
-        """The images x."""
-        raise NotImplementedError
+        """The images whose gradients are penalised."""
+        return game.real
 
     def forward(self, game: Round) -> Tensor:
         shown = self.batch(game)
@@ -93,17 +104,10 @@ class _ZeroCentred(Term):
         return self.period * gamma / 2 * power.mean()
 
 
-class R1(_ZeroCentred):
-    """Of real images."""
+class R2(R1):
+    """The same of generated images."""
 
-    reads_real = True
-
-    def batch(self, game: Round) -> Batch:
-        return game.real
-
-
-class R2(_ZeroCentred):
-    """Of generated images."""
+    reads_real = False
 
     def batch(self, game: Round) -> Batch:
         return game.fake

@@ -169,8 +169,8 @@ class Evaluator:
 
     def _obstacle(self, spec: MetricSpec) -> str | None:
         """Why the metric cannot be measured, with the remedy; None when it can."""
-        if min(spec.count, spec.real_count) < spec.row.least:
-            return f"it takes at least {spec.row.least} {spec.row.counts} on either side; ask for more"
+        if spec.shortage:
+            return f"{spec.shortage}; ask for more"
         if spec.row.needs_real and self._real.count < spec.real_images:
             fitting = self._real.count // spec.row.k
             remedy = f"ask for {spec.family}{fitting}k" if fitting else "prepare more images"

@@ -135,13 +135,20 @@ def test_networks_grow_as_on_the_cpu_and_a_checkpoint_goes_on(pretended: Pretend
     _assert_equal(trainings[0], again)
 
 
-@pytest.mark.parametrize(("precision", "loss"), [("bf16", "wgan-gp"), ("fp16", "logistic-r1")])
+@pytest.mark.parametrize(
+    ("precision", "loss"),
+    [
+        ("bf16", {"name": "wgan-gp"}),
+        ("bf16", {"name": "wgan-gp", "penalty_share": 0.5}),
+        ("fp16", {"name": "logistic-r1"}),
+    ],
+)
 def test_half_precision_waits_no_more_than_once_a_tick_and_scale(
-    precision: str, loss: str, pretended: PretendedDevice
+    precision: str, loss: dict[str, Any], pretended: PretendedDevice
 ) -> None:
     config, data, _ = _growing(precision=precision)
     tree = config.model_dump(mode="json")
-    tree["system"]["loss"] = {"name": loss}
+    tree["system"]["loss"] = loss
     tree["schedule"] |= {"stable_kimg": 0.064, "fade_kimg": 0.064}
     config = validate(Config, tree)
     schedule = make_schedule(config)
