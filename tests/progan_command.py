@@ -2,11 +2,15 @@
 
 import contextlib
 import io
+import signal
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
 from pipelines.__main__ import main
+
+NOTED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # by a training, up to the end of its process
 
 
 class Printed(NamedTuple):
@@ -14,10 +18,21 @@ class Printed(NamedTuple):
     err: str
 
 
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    before = [signal.getsignal(number) for number in NOTED]
+    try:
+        yield
+    finally:
+        for number, handler in zip(NOTED, before, strict=True):
+            signal.signal(number, handler)
+
+
 def progan(*arguments: object, code: int = 0) -> Printed:
     """Call the command, which must end with this exit code."""
     out, err = io.StringIO(), io.StringIO()
-    with pytest.raises(SystemExit) as ended, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    redirected = (contextlib.redirect_stdout(out), contextlib.redirect_stderr(err))
+    with pytest.raises(SystemExit) as ended, _own_signals(), redirected[0], redirected[1]:
         main([*map(str, arguments)])
     printed = Printed(out.getvalue(), err.getvalue())
     assert (ended.value.code or 0) == code, printed

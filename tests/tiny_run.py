@@ -1,11 +1,12 @@
 """A training of some seconds, and what its run holds."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import torch
+from progan_command import Printed, progan
 
 from progan.rundir import RunDirectory
 
@@ -29,12 +30,14 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "pipelines", *map(str, arguments)]
 
 
-def progan_process(*arguments: object, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, which must end with this exit code."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"} | variables
-    done = subprocess.run(command(*arguments), cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
+def train(config: Path, run: Path, *overrides: str) -> Printed:
+    """In this process, but with one thread as in those of these tests: the same weights to the last bit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return progan("train", config, "--run", run, *overrides)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def last(run: Path) -> Path:

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tiny_run import TINY, progan_process
+from progan_command import progan
+from tiny_run import TINY, train
 
 
 @pytest.fixture(scope="session")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stages")
-    progan_process("prepare", "synthetic", "--out", folder / "data", "--resolution", 16, "--limit", 1100)
+    size = ("--resolution", 16, "--limit", 1100, "--workers", 1)
+    progan("prepare", "synthetic", "--out", folder / "data", *size)
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(TINY | {"data": {"path": str(folder / "data")}}))
     return path
@@ -19,5 +21,5 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def run(config: Path) -> Path:
     directory = config.parent / "undisturbed"
-    progan_process("train", config, "--run", directory)
+    train(config, directory)
     return directory

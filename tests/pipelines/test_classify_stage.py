@@ -1,9 +1,6 @@
 """From labelled pictures over a training to the score of its discriminator, as a user types it."""
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,7 +23,6 @@ from progan.rundir import RunDirectory, seen_by
 from progan.settings import Config, make_schedule, untrained_system
 from progan.types import UNLABELLED
 
-ROOT = Path(__file__).parents[2]
 SIDE, PICTURES = 8, 90
 KINDS = ("dark", "light", "mixed")
 SETTINGS: dict[str, Any] = {
@@ -67,9 +63,7 @@ def run(folder: Path) -> RunDirectory:
     """Trained with five labels of each kind."""
     config = folder / "kinds.yaml"
     config.write_text(yaml.safe_dump(SETTINGS | {"data": {"path": str(folder / "set"), "labelled_per_class": 5}}))
-    command = [sys.executable, "-m", "pipelines", "train", str(config), "--run", str(folder / "run")]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    progan("train", config, "--run", folder / "run")
     return RunDirectory(folder / "run")
 
 

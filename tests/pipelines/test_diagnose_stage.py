@@ -1,17 +1,13 @@
 """The command on made-up losses, and the watch over a whole run that is made to fail."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 from progan_command import progan, refused
+from tiny_run import ROOT, train
 
 from progan.rundir import RunDirectory
 
-ROOT = Path(__file__).parents[2]
 WON = {"discriminator/logistic": 0.01, "generator/minimax": -0.005}
 OPEN = {"discriminator/logistic": 1.2, "generator/logistic": 0.9}
 STRONG = "discriminator too strong"
@@ -58,22 +54,18 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     assert "not a run directory" in refused("diagnose", tmp_path, "--measure")
 
 
-def _progan(*arguments: object) -> list[str]:
-    """The lines it printed."""
-    command = [sys.executable, "-m", "pipelines", *map(str, arguments)]
-    environment: dict[str, Any] = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.splitlines()
-
-
 def test_a_discriminator_made_too_strong_is_warned_of_once(tmp_path: Path) -> None:
-    _progan("prepare", "synthetic", "--out", tmp_path / "set", "--resolution", 16, "--limit", 64)
+    progan("prepare", "synthetic", "--out", tmp_path / "set", "--resolution", 16, "--limit", 64, "--workers", 1)
     settings = [f"data.path={tmp_path / 'set'}", "schedule.total_kimg=2", "cadence.tick_kimg=0.064"]
     settings += ["cadence.checkpoint_kimg=0.5", "evaluation.metrics=[]"]
-    train = ("train", "configs/failures/strong-discriminator.yaml", *settings, "--run", tmp_path / "run")
-    warnings = [line for line in _progan(*train) if line.startswith("warning: ")]
+    config = ROOT / "configs" / "failures" / "strong-discriminator.yaml"
+
+    def warned() -> list[str]:
+        said = train(config, tmp_path / "run", *settings).out
+        return [line for line in said.splitlines() if line.startswith("warning: ")]
+
+    warnings = warned()
     assert len(warnings) == 1
     assert warnings[0].startswith(f"warning: {STRONG}: ")
-    assert not any(line.startswith("warning: ") for line in _progan(*train))
+    assert warned() == []
     assert [one["failure"] for one in RunDirectory(tmp_path / "run").read_warnings()] == [STRONG]

@@ -9,25 +9,25 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from progan_command import refused
-from tiny_run import ROOT, command, metric_values, progan_process
+from progan_command import progan, refused
+from tiny_run import ROOT, command, metric_values, train
 
 from pipelines.evaluate import POLL
 from progan.rundir import RunDirectory
 
 
 def test_evaluating_again_gives_the_same_number_and_measures_nothing_twice(run: Path) -> None:
-    assert "measured already" in progan_process("evaluate", run).stdout
+    assert "measured already" in progan("evaluate", run).out
     metrics = run / "metrics.jsonl"
     lines = metrics.read_text().splitlines(keepends=True)
     metrics.write_text("".join(lines[:-1]))
-    progan_process("evaluate", run)
+    progan("evaluate", run)
     again, before = (json.loads(line) for line in (metrics.read_text().splitlines()[-1], lines[-1]))
     assert again["value"] == before["value"]
     assert again["floor"] == before["floor"]
     del before["provenance"]["real_mirrored"]  # as records were before real images were mirrored
     metrics.write_text("".join(lines[:-1]) + json.dumps(before) + "\n")
-    progan_process("evaluate", run)
+    progan("evaluate", run)
     assert len(metrics.read_text().splitlines()) == len(lines) + 1
     metrics.write_text("".join(lines))
 
@@ -35,9 +35,9 @@ def test_evaluating_again_gives_the_same_number_and_measures_nothing_twice(run: 
 def test_snapshots_are_measured_by_processes_beside_the_training(config: Path, run: Path) -> None:
     """What they find, two at once, is what the training would have found, each result once."""
     directory = config.parent / "beside"
-    progan_process("train", config, "--run", directory, "evaluation.in_training=false")
+    train(config, directory, "evaluation.in_training=false")
     assert not (directory / "metrics.jsonl").exists()
-    listed = progan_process("evaluate", directory, "--due", "--list").stdout.split()
+    listed = progan("evaluate", directory, "--due", "--list").out.split()
     assert [Path(path).stem for path in listed] == ["000001536", "000002048"]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     commands = [command("evaluate", directory, "--due"), [*launcher, "-m", "pipelines.evaluate", directory, "--due"]]
@@ -45,7 +45,7 @@ def test_snapshots_are_measured_by_processes_beside_the_training(config: Path, r
     both = [subprocess.Popen(command, cwd=ROOT, env=environment) for command in commands]
     assert [process.wait() for process in both] == [0, 0]
     assert sorted(metric_values(directory)) == sorted(metric_values(run))
-    assert progan_process("evaluate", directory, "--due", "--list").stdout == ""
+    assert progan("evaluate", directory, "--due", "--list").out == ""
     assert "give one of them" in refused("evaluate", directory, "--due", "--all")
 
 
@@ -72,17 +72,16 @@ def test_a_watcher_measures_snapshots_as_they_appear_and_ends_with_the_training(
 
 def test_the_best_snapshot_is_named(run: Path) -> None:
     values = {value: seen for seen, value in metric_values(run) if seen}
-    assert progan_process("best", run).stdout.strip() == str(RunDirectory(run).snapshot(values[min(values)]))
+    assert progan("best", run).out.strip() == str(RunDirectory(run).snapshot(values[min(values)]))
     assert "there are: swd1k" in refused("best", run, "fid50k")
 
 
 def test_a_metric_that_cannot_be_measured_is_an_error_when_it_is_all_that_is_asked_for(run: Path) -> None:
-    assert "fit" not in progan_process("evaluate", run, "swd1k").stderr
+    assert "fit" not in progan("evaluate", run, "swd1k").err
     assert "ask for swd1k" in refused("evaluate", run, "swd4k")
 
 
 def test_a_metric_that_is_not_defined_at_the_size_of_a_training_is_told(config: Path, tmp_path: Path) -> None:
-    tiny = (config, "--run", tmp_path / "run", "schedule.resolution=8", "schedule.stable_kimg=0.128")
-    said = progan_process("train", *tiny).stdout
+    said = train(config, tmp_path / "run", "schedule.resolution=8", "schedule.stable_kimg=0.128").out
     assert "swd1k: left out: not defined below 16 px, and this is 8 px" in said
     assert "8 px, where this training ends" in refused("evaluate", tmp_path / "run", "swd1k")

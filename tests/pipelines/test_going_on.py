@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from progan_command import refused
 from safetensors.torch import load_file
-from tiny_run import ROOT, command, images_seen, last, metric_values, progan_process
+from tiny_run import ROOT, command, images_seen, last, metric_values, train
 
 from progan.rundir import RunDirectory
 
@@ -36,7 +36,7 @@ def test_killed_three_times_the_same_command_ends_with_the_same_weights(config: 
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert kills
-    progan_process("train", config, "--run", directory)
+    train(config, directory)
     one, other = load_file(last(directory)), load_file(last(run))
     assert one.keys() == other.keys()
     assert all(one[name].equal(other[name]) for name in one)
@@ -61,21 +61,20 @@ def test_a_termination_signal_saves_and_the_same_command_goes_on(config: Path, r
     output = process.stdout.read()
     assert process.wait() == 128 + signal.SIGTERM
     assert "the same command goes on" in output
-    progan_process("train", config, "--run", directory)
+    train(config, directory)
     one, other = load_file(last(directory)), load_file(last(run))
     assert all(one[name].equal(other[name]) for name in one)
 
 
 def test_a_finished_run_is_left_as_it_is(config: Path, run: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
-    progan_process("train", config, "--run", run)
+    train(config, run)
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")} == before
 
 
 def test_changed_settings_are_refused_for_a_begun_run_but_cadence_may_change(config: Path, run: Path) -> None:
-    done = progan_process("train", config, "--run", run, "optim.lr=0.5", code=2)
-    assert "optim.lr was 0.001, now 0.5" in done.stderr
-    progan_process("train", config, "--run", run, "cadence.sample_kimg=1")
+    assert "optim.lr was 0.001, now 0.5" in refused("train", config, "--run", run, "optim.lr=0.5")
+    train(config, run, "cadence.sample_kimg=1")
 
 
 def test_a_run_of_a_release_that_did_not_know_a_setting_yet_goes_on(config: Path, run: Path) -> None:
@@ -83,15 +82,15 @@ def test_a_run_of_a_release_that_did_not_know_a_setting_yet_goes_on(config: Path
     settings = yaml.safe_load(path.read_text())
     del settings["data"]["lanes"]
     path.write_text(yaml.safe_dump(settings))
-    progan_process("train", config, "--run", run)
-    assert "data.lanes was 8, now 3" in progan_process("train", config, "--run", run, "data.lanes=3", code=2).stderr
+    train(config, run)
+    assert "data.lanes was 8, now 3" in refused("train", config, "--run", run, "data.lanes=3")
 
 
 def test_a_finished_run_can_be_trained_longer_as_if_it_had_been_asked_for_at_first(config: Path, run: Path) -> None:
     directory = config.parent / "longer"
-    progan_process("train", config, "--run", directory, "schedule.total_kimg=1.9")
+    train(config, directory, "schedule.total_kimg=1.9")
     assert RunDirectory(directory).read_status().state == "finished"
-    progan_process("train", config, "--run", directory)
+    train(config, directory)
     one, other = load_file(last(directory)), load_file(last(run))
     assert all(one[name].equal(other[name]) for name in one)
 
@@ -103,9 +102,9 @@ def test_a_schedule_changes_only_for_what_is_not_trained_yet(config: Path) -> No
     path = config.parent / "decaying.yaml"
     path.write_text(yaml.safe_dump(tree | {"schedule": schedule, "data": {"path": str(config.parent / "data")}}))
     changed, anew = config.parent / "changed", config.parent / "anew"
-    progan_process("train", path, "--run", changed, "schedule.total_kimg=0.064", "schedule.decay_kimg=0")
+    train(path, changed, "schedule.total_kimg=0.064", "schedule.decay_kimg=0")
     for directory in (changed, anew):  # 64 images at the full rate, then 64 while it goes down
-        progan_process("train", path, "--run", directory)
+        train(path, directory)
     one, other = (load_file(last(directory)) for directory in (changed, anew))
     assert all(one[name].equal(other[name]) for name in one)
     said = refused("train", path, "--run", changed, "schedule.total_kimg=0.256")

@@ -1,8 +1,5 @@
 """Images with several labels each on their way from the painter to the report, and systems that need labels."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,6 @@ from progan.sampling.generate import generate
 from progan.sampling.grids import tile
 from progan.sampling.latents import draw_latents
 
-ROOT = Path(__file__).parents[2]
 SIDE = 8  # pixels
 NETWORKS = {"name": "convolutional", "generator": [[2, 16], [4, 8]], "discriminator": [8, 16]}
 TREES: dict[str, dict[str, Any]] = {
@@ -67,12 +63,9 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=list(TREES))
 def run(request: pytest.FixtureRequest, faces: Path) -> RunDirectory:
-    """Trained in a process of its own, which changes how signals are met."""
     config = _config(faces.parent, request.param, faces)
     directory = faces.parent / f"{request.param}-run"
-    command = [sys.executable, "-m", "pipelines", "train", str(config), "--run", str(directory)]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    progan("train", config, "--run", directory)
     return RunDirectory(directory)
 
 

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from progan_command import refused
-from tiny_run import last, metric_values, progan_process
+from progan_command import progan, refused
+from tiny_run import last, metric_values, train
 
 from progan.rundir import RunDirectory
 
@@ -80,7 +80,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_taken(config: Path, run
     content = bytearray(newest.read_bytes())
     content[-100] ^= 16
     newest.write_bytes(content)
-    said = progan_process("train", config, "--run", copy.root).stdout
+    said = train(config, copy.root).out
     assert f"warning: {newest}: damaged" in said
     assert newest.read_bytes() == last(run).read_bytes()
 
@@ -116,9 +116,8 @@ def test_a_damaged_file_of_a_run_is_named_and_nothing_is_lost(
 def test_a_run_is_not_measured_against_other_images(config: Path, run: Path, tmp_path: Path) -> None:
     copy = RunDirectory(tmp_path / "copy")
     shutil.copytree(run, copy.root)
-    progan_process(
-        "prepare", "synthetic", "--out", tmp_path / "other", "--resolution", 16, "--limit", 1100, "--seed", 9
-    )
+    size = ("--resolution", 16, "--limit", 1100, "--workers", 1)
+    progan("prepare", "synthetic", "--out", tmp_path / "other", *size, "--seed", 9)
     settings = copy.read_config()
     copy.write_config(settings | {"data": settings["data"] | {"path": str(tmp_path / "other")}})
     assert "other: not the images that" in refused("evaluate", copy.root, "energy1k")

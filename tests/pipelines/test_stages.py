@@ -10,10 +10,10 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from progan_command import refused
-from tiny_run import ROOT, TINY, last, progan_process
+from progan_command import progan, refused
+from tiny_run import ROOT, TINY, last, train
 
-import progan
+from progan import load_generator
 from progan.rundir import RunDirectory
 from progan.sampling.generate import generate
 from progan.sampling.grids import tile
@@ -54,7 +54,7 @@ def test_metrics_tell_untrained_from_trained_and_name_their_provenance(run: Path
 
 
 def test_a_loaded_generator_makes_the_images_of_the_last_grid(run: Path) -> None:
-    generator = progan.load_generator(run / "snapshots" / "000002048.safetensors")
+    generator = load_generator(run / "snapshots" / "000002048.safetensors")
     latents = draw_latents(TINY["seed"], "sample-grid", 0, 128, LatentSpace(generator.latent_dim))
     images = generate(generator, latents, torch.full((128,), -1), 16)
     shown = np.asarray(Image.open(run / "samples" / "000002048-0016px.png")).astype(int)
@@ -64,10 +64,14 @@ def test_a_loaded_generator_makes_the_images_of_the_last_grid(run: Path) -> None
     assert (difference > 0).mean() < 0.01
 
 
-def test_missing_weights_are_told_before_training_and_the_other_metrics_still_run(config: Path, tmp_path: Path) -> None:
+def test_missing_weights_are_told_before_training_and_the_other_metrics_still_run(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = ["evaluation.metrics=[swd1k, fid1k]", "schedule.stable_kimg=0.128", "schedule.fade_kimg=0.128"]
     no_network = {"TORCH_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9", "PROGAN_INCEPTION_WEIGHTS": ""}
-    said = progan_process("train", config, "--run", tmp_path / "run", *settings, **no_network).stdout
+    for name, value in no_network.items():
+        monkeypatch.setenv(name, value)
+    said = train(config, tmp_path / "run", *settings).out
     device, left_out = said.splitlines()[:2]
     assert device.startswith("training on ")
     assert left_out.startswith("fid1k: left out")
@@ -77,8 +81,8 @@ def test_missing_weights_are_told_before_training_and_the_other_metrics_still_ru
 
 
 def test_the_sample_command_writes_a_grid_or_single_images(run: Path, tmp_path: Path) -> None:
-    progan_process("sample", run, "--out", tmp_path / "grid.png", "--count", 6, "--columns", 3)
-    progan_process("sample", max((run / "snapshots").iterdir()), "--out", tmp_path / "images", "--count", 3)
+    progan("sample", run, "--out", tmp_path / "grid.png", "--count", 6, "--columns", 3)
+    progan("sample", max((run / "snapshots").iterdir()), "--out", tmp_path / "images", "--count", 3)
     assert (tmp_path / "grid.png").exists()
     assert refused("sample", run, "--out", "README.md/grid.png").startswith("error: README.md: ")
     assert "a grid is a .png" in refused("sample", run, "--out", tmp_path / "grid.jpg")
@@ -87,7 +91,7 @@ def test_the_sample_command_writes_a_grid_or_single_images(run: Path, tmp_path: 
 
 
 def test_the_report_is_written(run: Path) -> None:
-    progan_process("report", run)
+    progan("report", run)
     assert "swd1k" in (run / "report.html").read_text()
     assert "swd1k" in (run / "report.md").read_text()
 
@@ -101,7 +105,7 @@ def test_settings_may_come_through_a_pipe(config: Path) -> None:
 
 def test_a_dry_run_shows_settings_and_phases_and_trains_nothing(config: Path) -> None:
     directory = config.parent / "dry"
-    output = progan_process("train", config, "--run", directory, "--dry-run").stdout
+    output = progan("train", config, "--run", directory, "--dry-run").out
     assert "0 to 1" in output
     assert "ema_half_life_kimg: 0.2" in output
     assert not directory.exists()
