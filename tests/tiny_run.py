@@ -22,7 +22,7 @@ TINY: dict[str, Any] = {
     },
     "optim": {"ema_half_life_kimg": 0.2},
     "cadence": {"tick_kimg": 0.128, "sample_kimg": 0.256, "checkpoint_kimg": 0.256},
-    "evaluation": {"metrics": ["swd1k"], "every_kimg": 1.5},
+    "evaluation": {"metrics": ["energy1k"], "every_kimg": 1.5},
 }
 
 

@@ -73,15 +73,16 @@ def test_a_watcher_measures_snapshots_as_they_appear_and_ends_with_the_training(
 def test_the_best_snapshot_is_named(run: Path) -> None:
     values = {value: seen for seen, value in metric_values(run) if seen}
     assert progan("best", run).out.strip() == str(RunDirectory(run).snapshot(values[min(values)]))
-    assert "there are: swd1k" in refused("best", run, "fid50k")
+    assert "there are: energy1k" in refused("best", run, "fid50k")
 
 
 def test_a_metric_that_cannot_be_measured_is_an_error_when_it_is_all_that_is_asked_for(run: Path) -> None:
-    assert "fit" not in progan("evaluate", run, "swd1k").err
-    assert "ask for swd1k" in refused("evaluate", run, "swd4k")
+    assert "fit" not in progan("evaluate", run, "energy1k").err
+    assert "ask for energy1k" in refused("evaluate", run, "energy4k")
 
 
 def test_a_metric_that_is_not_defined_at_the_size_of_a_training_is_told(config: Path, tmp_path: Path) -> None:
-    said = train(config, tmp_path / "run", "schedule.resolution=8", "schedule.stable_kimg=0.128").out
+    small = ("schedule.resolution=8", "schedule.stable_kimg=0.128", "evaluation.metrics=[swd1k]")
+    said = train(config, tmp_path / "run", *small).out
     assert "swd1k: left out: not defined below 16 px, and this is 8 px" in said
     assert "8 px, where this training ends" in refused("evaluate", tmp_path / "run", "swd1k")

@@ -67,7 +67,7 @@ def test_a_loaded_generator_makes_the_images_of_the_last_grid(run: Path) -> None
 def test_missing_weights_are_told_before_training_and_the_other_metrics_still_run(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = ["evaluation.metrics=[swd1k, fid1k]", "schedule.stable_kimg=0.128", "schedule.fade_kimg=0.128"]
+    settings = ["evaluation.metrics=[energy1k, fid1k]", "schedule.stable_kimg=0.128", "schedule.fade_kimg=0.128"]
     no_network = {"TORCH_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9", "PROGAN_INCEPTION_WEIGHTS": ""}
     for name, value in no_network.items():
         monkeypatch.setenv(name, value)
@@ -77,7 +77,7 @@ def test_missing_weights_are_told_before_training_and_the_other_metrics_still_ru
     assert left_out.startswith("fid1k: left out")
     assert "PROGAN_INCEPTION_WEIGHTS" in left_out
     records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert {record["metric"] for record in records} == {"swd1k"}
+    assert {record["metric"] for record in records} == {"energy1k"}
 
 
 def test_the_sample_command_writes_a_grid_or_single_images(run: Path, tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_the_sample_command_writes_a_grid_or_single_images(run: Path, tmp_path: 
 
 def test_the_report_is_written(run: Path) -> None:
     progan("report", run)
-    assert "swd1k" in (run / "report.html").read_text()
-    assert "swd1k" in (run / "report.md").read_text()
+    assert "energy1k" in (run / "report.html").read_text()
+    assert "energy1k" in (run / "report.md").read_text()
 
 
 def test_settings_may_come_through_a_pipe(config: Path) -> None:
