@@ -18,19 +18,14 @@ LOSSES = ("wgan-gp", "logistic-r1")
 TOLERANCE = {"rtol": 1e-3, "atol": 2e-4}
 
 
-def launch(processes: int, task: str, folder: Path) -> None:
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-    command = [sys.executable, *(launcher if processes > 1 else []), str(WORKER), task, str(folder)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    for processes in (1, 2, 4):
-        launch(processes, "agreement", folder)
+    jobs = ["1:agreement", "2:agreement", "4:agreement", "1:going_on", "4:going_on", "1:family", "2:family"]
+    command = [sys.executable, str(WORKER), str(folder), *jobs, "2:drift", "1:measure", "3:measure"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -54,32 +49,25 @@ def test_weights_and_losses_are_those_of_one_process(trained: Path, loss: str, o
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_checkpoint_of_two_processes_goes_on_with_one_or_four(trained: Path, loss: str) -> None:
     for processes in (1, 4):
-        if not (trained / f"{loss}-on-{processes}.json").exists():
-            launch(processes, "going_on", trained)
         compare(trained / f"{loss}-whole-1.safetensors", trained / f"{loss}-on-{processes}.safetensors")
         asked = json.loads((trained / f"{loss}-on-{processes}.json").read_text())
         assert asked == [[8, position, 16] for position in range(112, 224, 16)]
 
 
-def test_labelled_batches_are_shared_like_others_and_ranks_that_normalise_their_own_share_agree(tmp_path: Path) -> None:
-    for processes in (1, 2):
-        launch(processes, "family", tmp_path)
+def test_labelled_batches_are_shared_like_others_and_ranks_that_normalise_their_own_share_agree(trained: Path) -> None:
     for name in ("semi-supervised", "progan"):
-        compare(tmp_path / f"{name}-1.safetensors", tmp_path / f"{name}-2.safetensors")
-    assert (tmp_path / "dcgan-2.safetensors").exists()  # after every round both compared their weights
+        compare(trained / f"{name}-1.safetensors", trained / f"{name}-2.safetensors")
+    assert (trained / "dcgan-2.safetensors").exists()  # after every round both compared their weights
 
 
-def test_a_rank_with_other_weights_is_named_on_all(tmp_path: Path) -> None:
-    launch(2, "drift", tmp_path)
-    told = {(tmp_path / f"rank-{rank}").read_text() for rank in (0, 1)}
+def test_a_rank_with_other_weights_is_named_on_all(trained: Path) -> None:
+    told = {(trained / f"rank-{rank}").read_text() for rank in (0, 1)}
     assert len(told) == 1
     assert "rank 1 holds other weights than rank 0 at 128 images" in told.pop()
 
 
-def test_metrics_are_the_same_numbers_with_any_number_of_processes(tmp_path: Path) -> None:
-    for processes in (1, 3):
-        launch(processes, "measure", tmp_path)
-    alone, shared = (json.loads((tmp_path / f"metrics-{processes}.json").read_text()) for processes in (1, 3))
+def test_metrics_are_the_same_numbers_with_any_number_of_processes(trained: Path) -> None:
+    alone, shared = (json.loads((trained / f"metrics-{processes}.json").read_text()) for processes in (1, 3))
     assert alone == shared
     assert alone[0] == alone[1]
     assert [metric.partition("150")[0] for metric, _, _ in alone[0]] == [

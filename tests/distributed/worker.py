@@ -1,13 +1,14 @@
-"""Trains small progans as one process of several, for the tests beside it: worker.py TASK FOLDER."""
+"""Trains small progans in groups of processes, for the tests beside it: worker.py FOLDER SIZE:TASK ..."""
 
 import json
-import os
+import multiprocessing
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch._dynamo  # as optimizers do, seconds long
 import torch.distributed as dist
 from torch import Tensor
 from torch.nn import functional
@@ -179,14 +180,28 @@ TASKS: dict[str, Callable[[World, Path], None]] = {
 }
 
 
-def main(task: str, folder: str) -> None:
+def _one(task: str, folder: Path, size: int, rank: int) -> None:
     torch.set_num_threads(1)
-    size = int(os.environ.get("WORLD_SIZE", "1"))
     if size > 1:
-        dist.init_process_group("gloo")
-    TASKS[task](World(int(os.environ.get("RANK", "0")), size, size), Path(folder))
+        store = folder / f"{task}-{size}.store"
+        dist.init_process_group("gloo", init_method=f"file://{store}", world_size=size, rank=rank)
+    TASKS[task](World(rank, size, size), folder)
     if size > 1:
         dist.destroy_process_group()
+
+
+def main(folder: str, *jobs: str) -> None:
+    """jobs: such as 4:agreement, a task for four processes; one after the other."""
+    fork = multiprocessing.get_context("fork")  # each has what is imported here; torch has started no thread yet
+    for job in jobs:
+        size, task = job.split(":")
+        group = [fork.Process(target=_one, args=(task, Path(folder), int(size), rank)) for rank in range(int(size))]
+        for process in group:
+            process.start()
+        for process in group:
+            process.join()
+        if any(process.exitcode for process in group):
+            sys.exit(f"{job} failed")
 
 
 if __name__ == "__main__":
