@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from progan_command import progan
 
 from progan.distributed.watch import Watch, _Signs
 from progan.distributed.world import World
@@ -40,7 +41,7 @@ def wait(what: Callable[[], object], seconds: float) -> None:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     prepare = ["prepare", "synthetic", "--out", tmp_path / "data", "--resolution", 4, "--limit", 64, "--workers", 1]
-    subprocess.run([sys.executable, "-m", "pipelines", *map(str, prepare)], cwd=ROOT, check=True, capture_output=True)
+    progan(*prepare)
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(CONFIG | {"data": {"path": str(tmp_path / "data")}}))
     return tmp_path / "run"
 
@@ -95,10 +96,7 @@ def test_wherever_one_stop_signal_arrives_all_stop_after_the_same_round(run: Pat
     for launcher in launchers:
         _, errors = launcher.communicate(timeout=60)
         assert launcher.returncode == 0, errors
-    status = subprocess.run(
-        [sys.executable, "-m", "pipelines", "status", str(run)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert status.stdout.startswith("stopped by SIGUSR1 at ")
+    assert progan("status", run).out.startswith("stopped by SIGUSR1 at ")
 
 
 def test_ctrl_c_of_a_launcher_saves_though_it_is_passed_on_a_second_time(run: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import yaml
+from progan_command import progan
 from safetensors.torch import load_file
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ CONFIG: dict[str, Any] = {
 
 def _config(folder: Path, batch: dict[int, int]) -> Path:
     prepare = ["prepare", "synthetic", "--out", folder / "data", "--resolution", 8, "--limit", 64, "--workers", 1]
-    subprocess.run([sys.executable, "-m", "pipelines", *map(str, prepare)], cwd=ROOT, check=True, capture_output=True)
+    progan(*prepare)
     path = folder / "tiny.yaml"
     settings = CONFIG | {"schedule": CONFIG["schedule"] | {"batch": batch}, "data": {"path": str(folder / "data")}}
     path.write_text(yaml.safe_dump(settings))

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from progan_command import progan
 
 ROOT = Path(__file__).parents[2]
 TRAIN = ["-m", "pipelines.train", "configs/quickstart.yaml"]
@@ -26,7 +27,7 @@ def errors(command: list[str], environment: dict[str, str]) -> list[str]:
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("faces") / "set"
     command = ["prepare", "synthetic", "--out", str(out), "--resolution", "32", "--limit", "4", "--workers", "1"]
-    subprocess.run([sys.executable, "-m", "pipelines", *command], cwd=ROOT, check=True, capture_output=True)
+    progan(*command)
     return out
 
 

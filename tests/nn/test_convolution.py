@@ -31,13 +31,13 @@ def test_convolutions_and_their_derivatives_are_those_of_torch(
     x, weight, bias = tensors((1, 3, 4, 4), (maps, 3, kernel, kernel), (maps,))
     torch.testing.assert_close(conv2d(x, weight, bias, stride, padding), F.conv2d(x, weight, bias, stride, padding))
     torch.autograd.gradcheck(lambda *a: conv2d(*a, stride, padding), (x, weight, bias))
-    torch.autograd.gradgradcheck(lambda *a: conv2d(*a, stride, padding), (x, weight, bias))
+    torch.autograd.gradgradcheck(lambda *a: conv2d(*a, stride, padding), (x, weight, bias), fast_mode=True)
 
     weight, bias = tensors((3, maps, kernel, kernel), (maps,))
     there = F.conv_transpose2d(x, weight, bias, stride, padding)
     torch.testing.assert_close(conv_transpose2d(x, weight, bias, stride, padding), there)
     torch.autograd.gradcheck(lambda *a: conv_transpose2d(*a, stride, padding), (x, weight, bias))
-    torch.autograd.gradgradcheck(lambda *a: conv_transpose2d(*a, stride, padding), (x, weight, bias))
+    torch.autograd.gradgradcheck(lambda *a: conv_transpose2d(*a, stride, padding), (x, weight, bias), fast_mode=True)
 
 
 def test_a_gradient_penalty_has_the_derivatives_torchs_own_layers_give() -> None:
