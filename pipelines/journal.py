@@ -1,6 +1,8 @@
 """The record of a training: stats.jsonl, TensorBoard, the progress line."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from accelerate import Accelerator
 from torch import Tensor
@@ -44,6 +46,11 @@ class Journal:
         phase = tick.phase
         left = self._seconds_left(tick.images_seen, phase.resolution)
         self._progress.update(tick.images_seen, phase.resolution, phase.fade, record.images_per_second, left)
+
+    def append_results(self, records: Sequence[dict[str, Any]]) -> None:
+        """Of measurements; they stand in metrics.jsonl already."""
+        for record in records:
+            self._accelerator.log({f"metrics/{record['metric']}": record["value"]}, step=record["images_seen"])
 
     def show(self, sheet: Tensor, images_seen: int) -> None:
         """Put a sheet of samples (HW3 uint8) into TensorBoard."""

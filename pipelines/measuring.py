@@ -127,11 +127,12 @@ def _measure(evaluator: Evaluator, subject: _Subject, config: Config, progress: 
     return [record | seen | {"provenance": record["provenance"] | facts} for record in records]
 
 
-def record_all(records: list[dict[str, Any]], directory: RunDirectory) -> None:
-    """Append results to metrics.jsonl and say them."""
+def record_all(records: list[dict[str, Any]], directory: RunDirectory) -> list[dict[str, Any]]:
+    """Append results to metrics.jsonl and say them -> the same."""
     for record in records:
         directory.append_metric(record)
         say(line(record))
+    return records
 
 
 def line(record: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """What a training writes besides its journal: sample grids, walks, checkpoints, snapshots, measurements."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -74,25 +75,29 @@ class Recorder:
         path = self.directory.walk(self.training.images_seen, phase.resolution)
         save_sheet(scaled(sheet, min(sheet.shape[1], WIDEST)), path)
 
-    def measure(self) -> None:
-        """Measure the snapshot of this moment as anyone would later: from its file. For all processes together."""
+    def measure(self) -> list[dict[str, Any]]:
+        """Measure the snapshot of this moment as anyone would later, from its file -> what is recorded of it.
+
+        For all processes together.
+        """
         path = self.directory.snapshot(self.training.images_seen)
         snapshot = on_every_rank(lambda: load_snapshot(path), self.world)
-        record_all(measure_snapshot(self.evaluator, snapshot, self.config), self.directory)
+        return record_all(measure_snapshot(self.evaluator, snapshot, self.config), self.directory)
 
-    def measure_untrained(self) -> None:
-        """For all processes together."""
-        record_all(measure_untrained(self.evaluator, self.config, self.data), self.directory)
+    def measure_untrained(self) -> list[dict[str, Any]]:
+        """As `measure`."""
+        return record_all(measure_untrained(self.evaluator, self.config, self.data), self.directory)
 
-    def measure_what_was_missed(self, evaluation: Every) -> None:
-        """A run killed while it measured goes on behind the checkpoint: measure that one now. For all processes."""
+    def measure_what_was_missed(self, evaluation: Every) -> list[dict[str, Any]]:
+        """A run killed while it measured goes on behind the checkpoint: measure that one now, as `measure`."""
         seen = self.training.images_seen
         ticks, known = from_main_rank(
             lambda: (read_ticks(self.directory)[-2:], read_measurements(self.directory)), self.world
         )
         before = ticks[0].images_seen if len(ticks) > 1 else 0
         if not ticks or not evaluation.due_between(before, seen):
-            return
+            return []
         resolution = ticks[-1].resolution
         if unmeasured(self.evaluator.results(resolution), known, seen, resolution, self.config):
-            self.measure()
+            return self.measure()
+        return []

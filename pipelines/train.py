@@ -183,19 +183,19 @@ def _train(plan: Plan, training: Training, loader: Loader, here: Here) -> int:
         last = config.schedule.resolution
         for problem in [*evaluator.undefined(last), *evaluator.preflight(last)]:
             say(problem)
+        journal, skips = Journal(directory, schedule, here.accelerator, progress), Skips(world.rank)
         if names and training.images_seen == 0:
-            recorder.measure_untrained()
+            journal.append_results(recorder.measure_untrained())
         elif names:
-            recorder.measure_what_was_missed(evaluation)
+            journal.append_results(recorder.measure_what_was_missed(evaluation))
         if training.images_seen > 0:
             on_main_rank(partial(look, directory), world)
-        journal, skips = Journal(directory, schedule, here.accelerator, progress), Skips(world.rank)
         tick = None
         for tick in engine.train.train(training, schedule, loader, rules, lambda: bool(received)):
             skips.tell(loader.skipped)
             on_main_rank(partial(record, tick), world)
             if names and evaluation.due(tick) and not tick.stopped:
-                recorder.measure()
+                journal.append_results(recorder.measure())
             if saves(tick):
                 on_main_rank(partial(look, directory), world)
     return largest(received[0] if tick and tick.stopped and received else 0, world)

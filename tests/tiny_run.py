@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from progan_command import Printed, progan
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from progan.rundir import RunDirectory
 
@@ -47,6 +48,14 @@ def last(run: Path) -> Path:
 
 def metric_values(run: Path) -> list[tuple[int, float]]:
     return [(record["images_seen"], record["value"]) for record in RunDirectory(run).read_metrics()]
+
+
+def curves(run: Path) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard shows: (images seen, value) by name."""
+    events = EventAccumulator(str(run / "tensorboard"))
+    events.Reload()
+    names = events.Tags()["scalars"]
+    return {name: [(event.step, event.value) for event in events.Scalars(name)] for name in names}
 
 
 def images_seen(run: Path) -> list[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from progan_command import refused
 from safetensors.torch import load_file
-from tiny_run import ROOT, command, images_seen, last, metric_values, train
+from tiny_run import ROOT, command, curves, images_seen, last, metric_values, train
 
 from progan.rundir import RunDirectory
 
@@ -64,6 +64,9 @@ def test_a_termination_signal_saves_and_the_same_command_goes_on(config: Path, r
     train(config, directory)
     one, other = load_file(last(directory)), load_file(last(run))
     assert all(one[name].equal(other[name]) for name in one)
+    shown = curves(directory)
+    assert [seen for seen, _ in shown["fade"]] == images_seen(directory)
+    assert shown["metrics/energy1k"] == curves(run)["metrics/energy1k"]
 
 
 def test_a_finished_run_is_left_as_it_is(config: Path, run: Path) -> None:

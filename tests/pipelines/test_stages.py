@@ -11,7 +11,7 @@ import torch
 import yaml
 from PIL import Image
 from progan_command import progan, refused
-from tiny_run import ROOT, TINY, last, train
+from tiny_run import ROOT, TINY, curves, images_seen, last, metric_values, train
 
 from progan import load_generator
 from progan.rundir import RunDirectory
@@ -37,7 +37,9 @@ def test_a_run_holds_everything_it_promises(run: Path) -> None:
         path.stem for path in RunDirectory(run).snapshots()
     ]
     assert Image.open(run / "walks" / "000002048-0016px.png").size == (10 * 16, 16)
-    assert list((run / "tensorboard").iterdir())
+    shown = curves(run)
+    assert [seen for seen, _ in shown["discriminator/logistic"]] == images_seen(run)
+    assert shown["metrics/energy1k"] == [(seen, np.float32(value)) for seen, value in metric_values(run)]
     resolved = yaml.safe_load((run / "config.yaml").read_text())
     assert resolved["optim"]["beta2"] == 0.99
     stats = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
