@@ -132,7 +132,7 @@ class Manifest:
     @property
     def root(self) -> Path:
         """The folder of a local set."""
-        assert isinstance(self.place, LocalPlace)
+        assert self.place.root is not None
         return self.place.root
 
     @property
