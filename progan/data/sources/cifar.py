@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from progan.data.frames import BoxFrame, centre_square
 from progan.data.sources import pickled
-from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, version
+from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, keeping
 from progan.data.sources.classes import BY_CLASS, classed
 from progan.types import DataError
 
@@ -125,12 +125,12 @@ def _is_class(value: object) -> bool:
 
 
 def _batch(root: Path, name: str) -> Batch:
-    """A process keeps them all, 31 MB each: a shuffled source asks for pictures of any."""
-    return _kept(root, name, version(root / name if root.is_dir() else root))
+    return _read(root / name if root.is_dir() else root, root, name)
 
 
-@lru_cache(maxsize=6)
-def _kept(root: Path, name: str, version: tuple[int, int]) -> Batch:
+@keeping(6)
+def _read(file: Path, root: Path, name: str) -> Batch:
+    """All of them, 31 MB each: a shuffled source asks for pictures of any."""
     where = f"{root}: {name}"
     facts = pickled.read(where, _file(root, name))
     pixels = facts.get("data")

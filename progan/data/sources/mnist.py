@@ -6,7 +6,7 @@ import os
 import re
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from math import prod
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from progan.data.frames import BoxFrame, centre_square
 from progan.data.images import Box, Pixels
-from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, digest, version
+from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, digest, keeping
 from progan.data.sources.classes import BY_CLASS, Value, classed
 from progan.types import DataError
 
@@ -124,13 +124,9 @@ def _values(spec: str, part: Part, count: int) -> list[Value]:
     return values
 
 
+@keeping(2)
 def _images(path: Path) -> NDArray[np.uint8]:
     """NHW. Each process unpacks a file once, and maps one that is not packed."""
-    return _kept(path, version(path))
-
-
-@lru_cache(maxsize=2)
-def _kept(path: Path, version: tuple[int, int]) -> NDArray[np.uint8]:
     return _idx(path, dimensions=3)
 
 

@@ -1,6 +1,7 @@
 """A Hugging Face image set on disk: parquet files with a column of encoded pictures and columns of labels.
 
-Reading needs pyarrow. A picture is a row: file number, row group, place in the group.
+Reading needs pyarrow. A picture is a row: file number, row group, place in the group. In another order than the rows'
+each picture costs up to a row group: files are written with up to 1024 pictures a page, and a page is unpacked whole.
 """
 
 import hashlib
@@ -8,14 +9,14 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from progan.data.frames import BoxFrame, centre_square
 from progan.data.images import BadImage, decode, one_line
 from progan.data.sources import divided
-from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, container, digest, version
+from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, container, digest, keeping
 from progan.data.sources.classes import BY_CLASS, Value, classed, parsed
 from progan.types import DataError
 
@@ -167,13 +168,9 @@ class _Group:
         self._batches = _file(self._path).iter_batches(_BATCH, [self._group], [self._column], use_threads=False)
 
 
+@keeping(1)
 def _group(path: Path, column: str, group: int) -> _Group:
-    """A process keeps the last one: rows are asked for in order."""
-    return _kept(path, version(path), column, group)
-
-
-@lru_cache(maxsize=1)
-def _kept(path: Path, version: tuple[int, int], column: str, group: int) -> _Group:
+    """The last one: rows are asked for in order."""
     with _reading(path):
         return _Group(path, column, group)
 
