@@ -9,6 +9,7 @@ from typing import TypeVar
 from progan.data.frames import BoxFrame, FaceBoxFrame, celeba_square, centre_square
 from progan.data.sources import files, tables, zips
 from progan.data.sources.base import Entry, Raw, Source, SourceOptions, digest, labelled
+from progan.data.sources.given import Given
 from progan.data.sources.labels import parse
 from progan.types import DataError
 
@@ -19,19 +20,20 @@ BY_IDENTITY = "identity"  # the label that makes a class of each person
 Row = TypeVar("Row")
 
 
-def recognises(path: Path) -> bool:
+def recognises(given: Given) -> bool:
+    path = given.path
     if tables.find_images(path) is not None or tables.find_parts(path):
         return True
     first = zips.first_member(path) if path.is_file() else None
     return first is not None and PurePosixPath(first).parts[:1] in {(name,) for name in (*tables.ALIGNED, tables.WILD)}
 
 
-def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
+def open_source(given: Given, options: SourceOptions) -> Source:
     """DataError if a table is missing or wrong, or has no such attribute."""
-    images = tables.find_images(path)
-    parts = tables.find_parts(path) if images is None else []
-    source = _combined(spec, parts) if parts else files.plain(spec, images or path)
-    return _as_celeba(source, images or (parts[0] if parts else path), options.label, options.partition)
+    images = tables.find_images(given.path)
+    parts = tables.find_parts(given.path) if images is None else []
+    source = _combined(given.spec, parts) if parts else files.plain(Given(given.spec, images or given.path))
+    return _as_celeba(source, images or (parts[0] if parts else given.path), options.label, options.partition)
 
 
 def boxed(source: Source, path: Path) -> Source:
@@ -88,7 +90,7 @@ def _stem(entry: Entry) -> str:
 
 def _combined(spec: str, parts: Sequence[Path]) -> Source:
     """The images of several zips or folders as one source, in the order of their own names. DataError for one twice."""
-    sources = {part.name: files.plain(spec, part) for part in parts}
+    sources = {part.name: files.plain(Given(spec, part)) for part in parts}
     entries = [
         replace(entry, name=f"{name}/{entry.name}") for name, source in sources.items() for entry in source.entries
     ]

@@ -20,6 +20,7 @@ from progan.data.frames import BoxFrame, centre_square
 from progan.data.sources import pickled
 from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, keeping
 from progan.data.sources.classes import BY_CLASS, classed
+from progan.data.sources.given import Given
 from progan.types import DataError
 
 PARTITIONS = ("train", "test")
@@ -54,17 +55,17 @@ LAYOUTS = (
 )
 
 
-def recognises(path: Path) -> bool:
-    return _find(path) is not None
+def recognises(given: Given) -> bool:
+    return _find(given.path) is not None
 
 
-def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
+def open_source(given: Given, options: SourceOptions) -> Source:
     """DataError for a damaged or missing file, or a label it does not know."""
-    found = _find(path)
+    found = _find(given.path)
     assert found is not None
     root, layout = found
     if options.label is not None and options.label not in layout.labels:
-        raise DataError(f"{spec}: label {options.label!r}: choose one of {', '.join(layout.labels)}, or no label")
+        raise DataError(f"{given.spec}: label {options.label!r}: choose one of {', '.join(layout.labels)}, or no label")
     wanted = PARTITIONS if options.partition == "all" else (options.partition,)
     names = [name for partition in wanted for name in layout.batches[partition]]
     entries: list[Entry] = []
@@ -77,7 +78,7 @@ def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
         if options.label is not None:
             values += batch.labels(layout.labels[options.label][0])
     identity: Identity = {"kind": "cifar", "label": None, "partition": options.partition, "listing": total.hexdigest()}
-    source = Source(spec, identity, (), entries, partial(_load, root, tuple(names)), BoxFrame(centre_square))
+    source = Source(given.spec, identity, (), entries, partial(_load, root, tuple(names)), BoxFrame(centre_square))
     if options.label is None:
         return source
     return classed(source, options.label, values, _class_names(root, layout, layout.labels[options.label][1]))
