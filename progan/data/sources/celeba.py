@@ -54,11 +54,19 @@ def _as_celeba(source: Source, images: Path, label: str | None, partition: str) 
     identity = source.identity | {"kind": "celeba", "partition": partition}
     source = replace(source, identity=identity, frame=BoxFrame(square))
     if partition != "all":
-        is_member = tables.partition_members(images, partition)
-        source = replace(source, entries=[entry for entry in source.entries if is_member(_stem(entry))])
+        source = replace(source, entries=_of_part(source, images, partition))
     if label is None or not source.entries:
         return source
     return _by_person(source, images) if label == BY_IDENTITY else _by_attributes(source, images, label)
+
+
+def _of_part(source: Source, images: Path, partition: str) -> list[Entry]:
+    is_member = tables.partition_members(images, partition)
+    entries = [entry for entry in source.entries if is_member(_stem(entry))]
+    if source.entries and not entries:
+        rule = f"partition {partition!r}: none of the {len(source.entries)} images is in it; choose another, or 'all'"
+        raise DataError(f"{source.path}: {rule}")
+    return entries
 
 
 def _by_attributes(source: Source, images: Path, label: str) -> Source:

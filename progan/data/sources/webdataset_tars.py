@@ -149,7 +149,7 @@ def _value(shard: Path, sample: Sample, label: str) -> Value:
         return parsed(where, _number(text.decode("utf-8", "replace").strip()))
     try:
         facts = json.loads(sample.labels.get(".json", b"null"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: its .json is damaged; get the shard again") from error
     if isinstance(facts, dict):
         return parsed(where, facts.get("label" if label == BY_CLASS else label))
