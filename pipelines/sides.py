@@ -12,7 +12,7 @@ from torch import Tensor
 from pipelines.drawing import images_of
 from pipelines.measuring import EVALUATION_SEED
 from pipelines.snapshots import open_snapshot
-from progan.data.cores import cores
+from progan.data.cores import cores_each
 from progan.data.folder_images import FolderImages, Size
 from progan.data.loader import Loader
 from progan.data.manifest import MANIFEST
@@ -105,8 +105,7 @@ def _generator(source: str, path: Path) -> Side:
 
 
 def _pictures(source: str, seed: int, world: World, open_: ExitStack) -> Side:
-    threads = max(1, cores() // world.local_size)
-    folder = open_.enter_context(closing(FolderImages(Path(source), threads)))
+    folder = open_.enter_context(closing(FolderImages(Path(source), cores_each(world.local_size))))
     mixed = folder.shuffled(seed)
 
     def draw(resolution: int, start: int, count: int) -> Tensor:

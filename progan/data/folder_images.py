@@ -21,6 +21,7 @@ from progan.data.images import MAX_PIXELS, SUFFIXES, TOO_LARGE, BadImage, Pixels
 from progan.data.reading.order import Shuffled
 from progan.data.sources.base import Entry, digest
 from progan.data.sources.files import listed
+from progan.data.sources.given import Given
 from progan.types import DataError
 
 Size = tuple[int, int]  # width, height in px
@@ -43,7 +44,7 @@ class FolderImages:
     def __init__(self, path: Path, threads: int) -> None:
         """DataError for what is neither a folder nor a zip, without an image, or whose first one cannot be read."""
         self._path = path
-        self._entries, self._read, _ = listed(path)
+        self._entries, self._read, _ = listed(Given(str(path), path))
         if not self._entries:
             raise DataError(f"{path}: no image in it; looked for {' '.join(SUFFIXES)}")
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="pictures")

@@ -116,7 +116,7 @@ class Manifest:
             raise _missing(path, error) from error
         try:
             facts: Any = json.loads(text.decode())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}: damaged: not JSON; {REMEDY}") from error
         return cls(place, _validated(path, facts))
 
@@ -132,7 +132,7 @@ class Manifest:
     @property
     def root(self) -> Path:
         """The folder of a local set."""
-        assert isinstance(self.place, LocalPlace)
+        assert self.place.root is not None
         return self.place.root
 
     @property

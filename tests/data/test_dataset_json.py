@@ -85,9 +85,10 @@ def test_a_set_without_dataset_json_or_with_a_damaged_one_is_told_so(
     tmp_path: Path, stylegan: Callable[..., Path]
 ) -> None:
     root = stylegan(None)
-    (root / "dataset.json").write_text("{")
-    with pytest.raises(DataError, match="damaged: not JSON"):
-        open_source(str(root), SourceOptions(label="class"))
+    for damaged in ("{", "[" * 100_000):
+        (root / "dataset.json").write_text(damaged)
+        with pytest.raises(DataError, match="damaged: not JSON"):
+            open_source(str(root), SourceOptions(label="class"))
     (root / "dataset.json").unlink()
     for path in (root, zipped(root, tmp_path / "raw.zip", root)):
         with pytest.raises(DataError, match=r"no dataset\.json in it"):

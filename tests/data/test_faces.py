@@ -8,6 +8,7 @@ from PIL import Image
 from progan.data.faces import FaceFrame
 from progan.data.images import BadImage
 from progan.data.sources import Entry, SourceOptions, files
+from progan.data.sources.given import Given
 from progan.data.sources.landmarks import framed
 
 LONDON = Path(__file__).parents[3] / "shared" / "data" / "london_1350.zip"
@@ -102,7 +103,8 @@ def test_a_face_that_is_not_symmetric_lands_where_the_recipe_says() -> None:
 
 @pytest.mark.skipif(not LONDON.exists(), reason="the London set is not here")
 def test_the_london_sets_eyes_and_mouths_land_at_the_canonical_place() -> None:
-    source = framed(files.plain(str(LONDON), LONDON), LONDON, SourceOptions(crop="face"))
+    given = Given(str(LONDON), LONDON)
+    source = framed(files.plain(given), given, SourceOptions(crop="face"))
     assert len(source.entries) == 6
     for picture in source.entries:
         photo = source.load(picture).pixels // 2  # leaves room for paint

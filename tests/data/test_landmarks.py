@@ -1,5 +1,7 @@
+import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ from PIL import Image
 
 from progan.data.faces import FaceFrame
 from progan.data.images import BadImage
-from progan.data.sources import Source, SourceOptions, celeba, files, first_side
+from progan.data.sources import Source, SourceOptions, celeba, files, first_side, open_source
+from progan.data.sources.given import Given
 from progan.data.sources.landmarks import COLUMNS, framed
 from progan.types import DataError
 
@@ -37,7 +40,8 @@ def photos(folder: Path, *names: str) -> Path:
 
 
 def opened(folder: Path, table: Path | None = None) -> Source:
-    return framed(files.plain(str(folder), folder), folder, SourceOptions(crop="face", landmarks=table))
+    given = Given(str(folder), folder)
+    return framed(files.plain(given), given, SourceOptions(crop="face", landmarks=table))
 
 
 def written(path: Path, *lines: str, end: str = "\n") -> Path:
@@ -106,6 +110,19 @@ def zipped(folder: Path, archive: Path) -> Path:
         for path in sorted(folder.rglob("*")):
             file.write(path, path.relative_to(folder))
     return archive
+
+
+def test_a_folder_of_pictures_with_templates_is_walked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, walk, walked = photos(tmp_path / "raw"), os.walk, list[Path]()
+    written(folder / "a.tem", template())
+
+    def counted(root: Path, **settings: Any) -> Any:
+        walked.append(root)
+        return walk(root, **settings)
+
+    monkeypatch.setattr(os, "walk", counted)
+    assert len(open_source(str(folder), SourceOptions(crop="face")).entries) == 3
+    assert walked == [folder]
 
 
 def test_names_agree_without_suffix_and_folders_where_that_is_no_other_picture(tmp_path: Path) -> None:
@@ -202,7 +219,8 @@ def test_celeba_finds_its_own_table(tmp_path: Path) -> None:
     photos(tmp_path / "img_align_celeba", "000001.jpg", "000002.jpg")
     rows = [row(f"00000{number}.jpg", tuple(map(round, POINTS)), between="  ") for number in (1, 2)]
     written(tmp_path / "list_landmarks_align_celeba.txt", "2", CELEBA_HEADER, *rows, end="\r\n")
-    source = framed(celeba.open_source("c", tmp_path, SourceOptions()), tmp_path, SourceOptions(crop="face"))
+    given = Given("c", tmp_path)
+    source = framed(celeba.open_source(given, SourceOptions()), given, SourceOptions(crop="face"))
     assert set(landmarks(source).values()) == {tuple(float(round(value)) for value in POINTS)}
     assert isinstance(source.frame, FaceFrame)
     assert np.isfinite(source.frame(source.entries[0], source.load(source.entries[0]).pixels, 64)).all()

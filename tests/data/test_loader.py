@@ -363,7 +363,7 @@ def test_a_stream_gives_every_image_once_an_epoch(load: Load, tmp_path: Path) ->
 @pytest.mark.parametrize("read_ahead", [0, 3])
 def test_a_stream_is_read_ahead(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_ahead: int) -> None:
     manifest = Manifest.load(write_set(tmp_path / "set", [4, 4, 4, 4], {4: "raw"}))
-    expected = StreamReader(manifest, 1, 2)
+    expected = StreamReader(manifest, 1, lanes=2, on_problem=lambda _: None, threads=1)
     begun: list[int] = []
     batch = StreamReader.batch
 
@@ -397,7 +397,9 @@ def test_a_stream_is_closed_while_a_shard_is_read(load: Load, tmp_path: Path, mo
     loader.batch(4, 0, 4)  # the batch after the next waits for the second shards
     began = time.monotonic()
     loader.close()
-    loader._stream_thread.shutdown()
+    for thread in threading.enumerate():
+        if thread.name.startswith("stream"):
+            thread.join(10)
     assert time.monotonic() - began < 10
 
 
@@ -412,6 +414,11 @@ def test_a_lost_shard_of_a_stream_stops_or_is_counted_once(load: Load, tmp_path:
         loader.batch(4, position, 4)
     (reason,) = loader.skipped.values()
     assert shard in reason
+
+
+def test_labelled_images_are_not_picked_out_of_a_stream(load: Load, labelled_set: Manifest) -> None:
+    with pytest.raises(ConfigError, match=r"data\.stream: a stream cannot pick out the labelled images"):
+        load(labelled_set, stream=True).require_labelled()
 
 
 def test_settings_that_exclude_each_other_are_refused() -> None:

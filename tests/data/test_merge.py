@@ -88,6 +88,30 @@ def test_a_damaged_sample_of_a_part_is_not_merged(tmp_path: Path, source: Source
         merge(tmp_path / "set", 0.4)
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "reason"),
+    [
+        ("samples.jsonl", lambda text: text[: text[:-1].rindex("\n") + 1], r"\d+ lines, not the \d+ that"),
+        ("samples.jsonl", lambda text: text[:-9], r"cannot be read \(.*\)"),
+        ("samples.jsonl", lambda text: text + "{}\n", r"more than the \d+ that"),
+        ("rejects.jsonl", lambda text: "", r"0 lines, not the \d+ that"),
+    ],
+)
+def test_a_list_that_is_not_whole_is_not_merged(
+    tmp_path: Path, source: Source, name: str, change: Callable[[str], str], reason: str
+) -> None:
+    make_parts(source, tmp_path / "set", 2)
+    path = part_path(tmp_path / "set", (2, 2)) / name
+    path.write_text(change(path.read_text()))
+    with pytest.raises(DataError, match=f"^{path}: {reason}.*; prepare this part again$"):
+        merge(tmp_path / "set", 0.4)
+
+
+def test_more_parts_than_pictures_are_refused(tmp_path: Path, source: Source) -> None:
+    with pytest.raises(DataError, match=r"raw: part 1/99 of 23 pictures is empty; make fewer parts"):
+        prepare(source, part_path(tmp_path / "set", (1, 99)), options((1, 99)))
+
+
 def test_a_part_is_not_trained_on(tmp_path: Path, source: Source) -> None:
     make_parts(source, tmp_path / "set", 2)
     with pytest.raises(DataError, match="is part 2/2 of a set; put the parts together first: progan merge"):

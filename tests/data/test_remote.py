@@ -17,6 +17,7 @@ from remote_sets import Answer, Fault, WebServer, altered, cut_in_the_middle, se
 from progan.data.loader import Loader
 from progan.data.manifest import Manifest, Shard
 from progan.data.remote import transport
+from progan.data.remote.downloads import Prefetch
 from progan.data.remote.place import CachedPlace
 from progan.data.settings import DataConfig, open_set
 from progan.types import ConfigError, DataError
@@ -66,6 +67,13 @@ def ranged(files: Path) -> Iterator[WebServer]:
 def load(server: WebServer, cache: Path, limit: int = LIMIT) -> tuple[Manifest, CachedPlace]:
     place = CachedPlace(f"{server.url}/set", cache, limit)
     return Manifest.load(place), place
+
+
+def wait_for_downloads() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "download":
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 def fetch(place: CachedPlace, shard: Shard) -> bytes:
@@ -258,7 +266,8 @@ def test_a_killed_download_is_resumed(ranged: WebServer, tmp_path: Path) -> None
 def test_prefetched_shards_are_there_and_stay_within_the_limit(ranged: WebServer, tmp_path: Path) -> None:
     manifest, place = load(ranged, tmp_path)
     place.require_room(manifest.files(16).bytes)
-    place.prefetch(manifest.shards(16)).wait()
+    Prefetch(place, manifest.shards(16))
+    wait_for_downloads()
     before = len(ranged.requests)
     for shard in manifest.shards(16):
         fetch(place, shard)
@@ -267,7 +276,8 @@ def test_prefetched_shards_are_there_and_stay_within_the_limit(ranged: WebServer
     _, narrow = load(ranged, tmp_path, limit)
     with pytest.raises(ConfigError, match=r"data\.cache_gb"):
         narrow.require_room(manifest.files(16).bytes)
-    narrow.prefetch(manifest.shards(4)).wait()
+    Prefetch(narrow, manifest.shards(4))
+    wait_for_downloads()
     assert sum(path.stat().st_size for path in tmp_path.glob("??/*")) <= limit
 
 
@@ -283,8 +293,7 @@ def test_the_next_planned_resolution_is_downloaded_while_one_is_trained(
     for resolution in (4, 16):
         loader.require(resolution, 4)
     loader.batch(4, 0, 4)
-    assert loader._prefetch is not None
-    loader._prefetch.wait()
+    wait_for_downloads()
     asked = {path.split("/")[1] for path, _ in ranged.requests if path.endswith(".tar")}
     assert asked == ({"r0004", "r0016"} if room else {"r0004"})
     loader.close()
@@ -302,7 +311,8 @@ def test_a_shard_that_could_not_be_prefetched_fails_where_it_is_wanted(ranged: W
     manifest, place = load(ranged, tmp_path)
     first, *others = manifest.shards(16)
     order(ranged, first.name, *[unavailable] * 99)
-    place.prefetch(manifest.shards(16)).wait()
+    Prefetch(place, manifest.shards(16))
+    wait_for_downloads()
     with pytest.raises(DataError, match=first.name):
         fetch(place, first)
     for shard in others:
@@ -319,11 +329,11 @@ def test_a_stopped_prefetch_ends_and_loses_nothing(ranged: WebServer, tmp_path: 
         stopped.wait(20)
 
     order(ranged, shard.name, lambda answer: None, hang)
-    prefetch = place.prefetch([shard])
+    prefetch = Prefetch(place, [shard])
     assert reached.wait(20)
     prefetch.stop()
     stopped.set()
-    prefetch.wait()
+    wait_for_downloads()
     fetch(place, shard)
     starts = [first for path, first in ranged.requests if path.endswith(shard.name)]
     assert starts == [0, RANGE, *range(RANGE, shard.bytes, RANGE)]

@@ -133,6 +133,12 @@ def test_the_folders_of_the_official_download_are_searched(tmp_path: Path, celeb
     assert labels(source) == [0, 0]
 
 
+def test_a_part_of_celeba_without_one_of_the_images_is_told(celeba: Path) -> None:
+    (celeba / "list_eval_partition.txt").write_text("000.jpg 0\n001.jpg 0\n002.jpg 0\n003.jpg 0\n")
+    with pytest.raises(DataError, match="celeba: partition 'test': none of the 4 images is in it; choose another"):
+        open_source(str(celeba), SourceOptions(partition="test"))
+
+
 @pytest.mark.parametrize(("partition", "expected"), [("all", "0123"), ("train", "03"), ("val", "1"), ("test", "2")])
 def test_celeba_is_divided_by_its_official_parts(celeba: Path, partition: str, expected: str) -> None:
     assert names(open_source(str(celeba), SourceOptions(partition=partition))) == [

@@ -146,6 +146,13 @@ def test_damaged_tars_are_named(tmp_path: Path) -> None:
             open_source(str(tmp_path))
 
 
+def test_a_damaged_label_is_named(tmp_path: Path) -> None:
+    for text in (b"{", b"[" * 100_000):
+        path = tar_of(tmp_path / "a.tar", {"0.png": png(noise(8, 8, 3)), "0.json": text})
+        with pytest.raises(DataError, match=r"a\.tar: 0\.png: its \.json is damaged"):
+            open_source(str(path), SourceOptions(label="class"))
+
+
 def test_members_that_stand_apart_links_and_two_pictures_of_one_key_are_refused(tmp_path: Path) -> None:
     picture = png(noise(8, 8, 3))
     with pytest.raises(DataError, match="stand apart"):

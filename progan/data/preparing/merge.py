@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from progan.data.frames import BoxFrame, centre_square
+from progan.data.images import one_line
 from progan.data.manifest import MANIFEST, REJECTS, SAMPLES, Contents, Manifest, key
 from progan.data.preparing.render import Reject, Sample
 from progan.data.preparing.shards import REQUESTED, PrepareOptions, Progress, assemble
@@ -101,9 +102,20 @@ def _not_loaded(entry: Entry) -> Raw:
     raise AssertionError("merging reads stored samples")
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        yield from map(json.loads, file)
+def _lines(path: Path, count: int) -> Iterator[dict[str, Any]]:
+    """DataError unless there are so many: samples of a list that was cut off would be missing from the set."""
+    found = 0
+    try:
+        with path.open(encoding="utf-8") as file:
+            for found, line in enumerate(file, start=1):
+                if found > count:
+                    break
+                yield json.loads(line)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({one_line(error)}); prepare this part again") from error
+    if found != count:
+        more = "more than" if found > count else f"{found} lines, not"
+        raise DataError(f"{path}: {more} the {count} that the manifest says; prepare this part again")
 
 
 def _stream(parts: Iterable[Manifest]) -> Iterator[Sample | Reject]:
@@ -114,14 +126,14 @@ def _stream(parts: Iterable[Manifest]) -> Iterator[Sample | Reject]:
 
 
 def _rejects(part: Manifest) -> Iterator[Sample | Reject]:
-    for facts in _lines(part.root / REJECTS):
+    for facts in _lines(part.root / REJECTS, part.contents.rejects):
         yield Reject(facts["entry"], facts["name"], facts["reason"], facts.get("content"))
 
 
 def _samples(part: Manifest) -> Iterator[Sample | Reject]:
     readers = [_Stored(part, resolution) for resolution in part.resolutions]
     labels = part.read_labels().tolist()
-    for number, facts in enumerate(_lines(part.root / SAMPLES)):
+    for number, facts in enumerate(_lines(part.root / SAMPLES, part.count)):
         label: Label = tuple(labels[number]) if part.contents.multilabel else labels[number]
         encoded = tuple(reader.read(number) for reader in readers)
         yield Sample(facts["entry"], facts["name"], label, facts["content"], encoded)

@@ -81,11 +81,15 @@ def prepare(source: Source, out: Path, options: PrepareOptions, progress: Progre
     """Make the prepared set, or part, at `out`; a complete one of the same request is kept.
 
     An interrupted call, however it ended, leaves a working folder beside `out`, from which the same call goes on.
-    DataError: `out` holds something else, too many pictures are unusable, a class has none, the disk is full.
+    DataError: `out` holds something else, a part is empty, too many pictures are unusable, a class has none, the disk
+    is full.
     """
     options.check()
     entries = source.entries[: options.limit]
     first, last = _share(len(entries), options.part)
+    if options.part is not None and first == last:
+        name = part_name(options.part)
+        raise DataError(f"{source.path}: part {name} of {len(entries)} pictures is empty; make fewer parts")
     render = Render(source.load, source.frame, options.encodings)
 
     def items(done: int) -> Iterator[list[Sample | Reject]]:

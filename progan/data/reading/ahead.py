@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Request:
-    """A process's part of a batch of the global order."""
+    """A process's part of a batch of an order."""
 
     resolution: int
     position: int
@@ -24,42 +24,34 @@ class Request:
         return Request(self.resolution, self.position + self.count, self.count, self.part)
 
 
+class Numbered(NamedTuple):
+    """Samples of a set."""
+
+    images: Tensor  # uint8 (N, H, W, 3)
+    rows: NDArray[np.int64]  # their numbers in the set
+
+
 class Pending(Protocol):
     """Samples on their way."""
 
-    def result(self) -> Tensor:
-        """Wait for them: uint8 (N, H, W, 3)."""
+    def result(self) -> Numbered:
+        """Wait for them. DataError for one that cannot be read."""
         ...
 
-    def cancel(self) -> None: ...
+    def cancel(self) -> object:
+        """They are not needed any more."""
+        ...
 
 
-class Begun(NamedTuple):
-    """A batch on its way."""
-
-    rows: NDArray[np.int64]  # sample numbers
-    pending: Pending
-
-    def cancel(self) -> None:
-        self.pending.cancel()
-
-
-class Cancellable(Protocol):
-    def cancel(self) -> object: ...
-
-
-B = TypeVar("B", bound=Cancellable)
-
-
-class ReadAhead(Generic[B]):
+class ReadAhead:
     """Training asks for one batch after the other: so many following the last one asked for are begun already."""
 
-    def __init__(self, begin: Callable[[Request], B], depth: int) -> None:
+    def __init__(self, begin: Callable[[Request], Pending], depth: int) -> None:
         self._begin = begin
         self._depth = depth
-        self._begun: deque[tuple[Request, B]] = deque()
+        self._begun: deque[tuple[Request, Pending]] = deque()
 
-    def take(self, request: Request) -> B:
+    def take(self, request: Request) -> Pending:
         if not self._begun or self._begun[0][0] != request:  # the first batch, or that of a new phase
             self.drop()
             self._begun.append((request, self._begin(request)))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from progan.data.images import BadImage
 from progan.data.manifest import Manifest, Shard
-from progan.data.place import LocalPlace
 from progan.types import DataError
 
 _LIMIT = 128  # a set at 1024 px has more shards than a process may open files
@@ -67,7 +66,7 @@ class OpenShards:
 
     def refresh(self, numbers: Iterable[int]) -> None:
         """Forget those whose file was taken away, replaced or changed, though it is open: `get` then meets that."""
-        if not isinstance(self._place, LocalPlace):
+        if self._place.root is None:
             return  # a cached copy of a remote shard may be evicted while it is read
         for number in numbers:
             opened = self._open.get(number)

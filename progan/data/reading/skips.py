@@ -13,20 +13,20 @@ class Skipped:
     Which sample that is depends on the damage alone, so processes that meet the same damage show the same samples.
     """
 
-    def __init__(self, count: int, limit: int) -> None:
-        """count: samples of the set. limit: samples that may be skipped."""
-        self._count = count
+    def __init__(self, count: int, limit: int | None) -> None:
+        """count: samples of the set. limit: samples that may be skipped; None: what cannot be read is raised."""
+        self.count = count
         self._limit = limit
         self.reasons: dict[tuple[int, int], str] = {}  # (resolution, sample): what is wrong, in the order they were met
 
     def note(self, resolution: int, problem: UnreadableSample) -> None:
         """DataError once there are more than `limit`, or no others."""
-        self._note((resolution, problem.row), str(problem))
+        self._note((resolution, problem.row), problem)
 
     def note_shard(self, problem: DataError) -> None:
         """A whole shard of a stream: it counts as one."""
         if str(problem) not in self.reasons.values():
-            self._note((0, len(self.reasons)), str(problem))
+            self._note((0, len(self.reasons)), problem)
 
     def stand_ins(self, resolution: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The samples to read for these."""
@@ -36,13 +36,15 @@ class Skipped:
 
     def _stand_in(self, resolution: int, row: int) -> int:
         while (resolution, row) in self.reasons:
-            row = (row + 1) % self._count
+            row = (row + 1) % self.count
         return row
 
-    def _note(self, what: tuple[int, int], reason: str) -> None:
-        self.reasons[what] = reason
+    def _note(self, what: tuple[int, int], problem: DataError) -> None:
+        if self._limit is None:
+            raise problem
+        self.reasons[what] = str(problem)
         skipped = len(self.reasons)
         if skipped > self._limit:
-            raise DataError(f"{reason} ({skipped} skipped, more than data.max_skipped {self._limit})")
-        if skipped >= self._count and sum(resolution == what[0] for resolution, _ in self.reasons) == self._count:
-            raise DataError(f"{reason} (and none of the other images can be read)")
+            raise DataError(f"{problem} ({skipped} skipped, more than data.max_skipped {self._limit})")
+        if skipped >= self.count and sum(resolution == what[0] for resolution, _ in self.reasons) == self.count:
+            raise DataError(f"{problem} (and none of the other images can be read)")

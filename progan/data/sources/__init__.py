@@ -12,6 +12,7 @@ from progan.data.images import SUFFIXES, BadImage
 from progan.data.sources import celeba, cifar, divided, files, landmarks, mnist, painted, parquet, webdataset_tars
 from progan.data.sources.base import Entry, Raw, Source, SourceOptions
 from progan.data.sources.classes import BY_CLASS
+from progan.data.sources.given import Given
 from progan.types import ConfigError, DataError
 
 __all__ = ["BY_CLASS", "BY_FOLDER", "OPENERS", "Entry", "Raw", "Source", "SourceOptions", "first_side", "open_source"]
@@ -25,8 +26,8 @@ class Opener(NamedTuple):
     """One kind of source on disk."""
 
     known_by: str  # in words
-    recognises: Callable[[Path], bool]
-    open: Callable[[str, Path, SourceOptions], Source]  # the user's words, the path, the options
+    recognises: Callable[[Given], bool]
+    open: Callable[[Given, SourceOptions], Source]
     partitions: tuple[str, ...] = ()  # that it can be asked for, besides ALL
 
 
@@ -38,7 +39,7 @@ OPENERS = {  # asked in this order; the last takes what is left
     "WebDataset": Opener(
         webdataset_tars.SUFFIX, webdataset_tars.recognises, webdataset_tars.open_source, divided.PARTITIONS
     ),
-    "images": Opener(" ".join(SUFFIXES), lambda path: True, files.open_source),
+    "images": Opener(" ".join(SUFFIXES), lambda given: True, files.open_source),
 }
 
 
@@ -49,15 +50,16 @@ def open_source(spec: str, options: SourceOptions | None = None) -> Source:
     """
     options = options or SourceOptions()
     _check(options)
+    given = Given(spec, Path(spec))
     if spec == painted.NAME:
         _require_partition(spec, options.partition, ())
         source = painted.open_source(options)
     else:
-        source = _from_path(spec, options)
+        source = _from_path(given, options)
     if not source.entries:
         kinds = ", ".join(f"{name} ({opener.known_by})" for name, opener in OPENERS.items())
         raise DataError(f"{spec}: no image in it; looked for {kinds}")
-    return _shuffled(_cropped(source, Path(spec), options), options)
+    return _shuffled(_cropped(source, given, options), options)
 
 
 def first_side(source: Source) -> int:
@@ -79,14 +81,14 @@ def _check(options: SourceOptions) -> None:
         raise ConfigError(f"landmarks: {options.landmarks} serves the crop 'face' alone; add --crop face")
 
 
-def _from_path(spec: str, options: SourceOptions) -> Source:
-    path = Path(spec)
-    if not os.path.exists(path):
+def _from_path(given: Given, options: SourceOptions) -> Source:
+    spec = given.spec
+    if not os.path.exists(given.path):
         raise DataError(f"{spec}: no such file or folder; give a folder or zip of images, or {painted.NAME!r}")
     try:
-        opener = next(opener for opener in OPENERS.values() if opener.recognises(path))
+        opener = next(opener for opener in OPENERS.values() if opener.recognises(given))
         _require_partition(spec, options.partition, opener.partitions)
-        return opener.open(spec, path, options)
+        return opener.open(given, options)
     except OSError as error:  # a folder or file that this user may not read, a disk that fails
         raise DataError(f"{error.filename or spec}: cannot be read ({error.strerror or error})") from error
 
@@ -105,12 +107,12 @@ def _shuffled(source: Source, options: SourceOptions) -> Source:
     return replace(source, entries=entries, identity=source.identity | {"shuffle": options.seed})
 
 
-def _cropped(source: Source, path: Path, options: SourceOptions) -> Source:
+def _cropped(source: Source, given: Given, options: SourceOptions) -> Source:
     centre = BoxFrame(centre_square)
     if options.crop == "face":
-        return landmarks.framed(source, path, options)
+        return landmarks.framed(source, given, options)
     if options.crop == "box":
-        return celeba.boxed(source, path)
+        return celeba.boxed(source, given.path)
     if options.crop == "centre" and source.frame != centre:
         return replace(source, frame=centre, identity=source.identity | {"crop": "centre"})
     return source

@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, overload
+from typing import Any, BinaryIO, TypeVar, cast, overload
 
 from progan.data.frames import Frame
 from progan.data.images import BadImage, Pixels
@@ -13,6 +14,8 @@ from progan.types import UNLABELLED, DataError
 
 Label = int | tuple[int, ...]  # a class index or UNLABELLED; of a set with several labels 1 or 0 for each class
 Identity = dict[str, str | int | float | bool | None]
+
+_OfFile = TypeVar("_OfFile", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,24 @@ def container(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def version(path: Path) -> tuple[int, int]:
-    """Another one when the file was written again: for caches of its contents. DataError if it is not there."""
+def keeping(count: int) -> Callable[[_OfFile], _OfFile]:
+    """For a function of a file: a process keeps its last `count` results, each until the file is written again.
+
+    DataError if the file is not there.
+    """
+
+    def decorated(function: _OfFile) -> _OfFile:
+        @lru_cache(maxsize=count)
+        def kept(version: tuple[int, int], path: Path, *rest: Any) -> Any:
+            return function(path, *rest)
+
+        return cast("_OfFile", lambda path, *rest: kept(_version(path), path, *rest))
+
+    return decorated
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Another one when the file was written again."""
     try:
         status = path.stat()
     except OSError as error:

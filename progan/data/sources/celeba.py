@@ -9,6 +9,7 @@ from typing import TypeVar
 from progan.data.frames import BoxFrame, FaceBoxFrame, celeba_square, centre_square
 from progan.data.sources import files, tables, zips
 from progan.data.sources.base import Entry, Raw, Source, SourceOptions, digest, labelled
+from progan.data.sources.given import Given
 from progan.data.sources.labels import parse
 from progan.types import DataError
 
@@ -19,19 +20,20 @@ BY_IDENTITY = "identity"  # the label that makes a class of each person
 Row = TypeVar("Row")
 
 
-def recognises(path: Path) -> bool:
+def recognises(given: Given) -> bool:
+    path = given.path
     if tables.find_images(path) is not None or tables.find_parts(path):
         return True
     first = zips.first_member(path) if path.is_file() else None
     return first is not None and PurePosixPath(first).parts[:1] in {(name,) for name in (*tables.ALIGNED, tables.WILD)}
 
 
-def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
+def open_source(given: Given, options: SourceOptions) -> Source:
     """DataError if a table is missing or wrong, or has no such attribute."""
-    images = tables.find_images(path)
-    parts = tables.find_parts(path) if images is None else []
-    source = _combined(spec, parts) if parts else files.plain(spec, images or path)
-    return _as_celeba(source, images or (parts[0] if parts else path), options.label, options.partition)
+    images = tables.find_images(given.path)
+    parts = tables.find_parts(given.path) if images is None else []
+    source = _combined(given.spec, parts) if parts else files.plain(Given(given.spec, images or given.path))
+    return _as_celeba(source, images or (parts[0] if parts else given.path), options.label, options.partition)
 
 
 def boxed(source: Source, path: Path) -> Source:
@@ -52,11 +54,19 @@ def _as_celeba(source: Source, images: Path, label: str | None, partition: str) 
     identity = source.identity | {"kind": "celeba", "partition": partition}
     source = replace(source, identity=identity, frame=BoxFrame(square))
     if partition != "all":
-        is_member = tables.partition_members(images, partition)
-        source = replace(source, entries=[entry for entry in source.entries if is_member(_stem(entry))])
+        source = replace(source, entries=_of_part(source, images, partition))
     if label is None or not source.entries:
         return source
     return _by_person(source, images) if label == BY_IDENTITY else _by_attributes(source, images, label)
+
+
+def _of_part(source: Source, images: Path, partition: str) -> list[Entry]:
+    is_member = tables.partition_members(images, partition)
+    entries = [entry for entry in source.entries if is_member(_stem(entry))]
+    if source.entries and not entries:
+        rule = f"partition {partition!r}: none of the {len(source.entries)} images is in it; choose another, or 'all'"
+        raise DataError(f"{source.path}: {rule}")
+    return entries
 
 
 def _by_attributes(source: Source, images: Path, label: str) -> Source:
@@ -88,7 +98,7 @@ def _stem(entry: Entry) -> str:
 
 def _combined(spec: str, parts: Sequence[Path]) -> Source:
     """The images of several zips or folders as one source, in the order of their own names. DataError for one twice."""
-    sources = {part.name: files.plain(spec, part) for part in parts}
+    sources = {part.name: files.plain(Given(spec, part)) for part in parts}
     entries = [
         replace(entry, name=f"{name}/{entry.name}") for name, source in sources.items() for entry in source.entries
     ]

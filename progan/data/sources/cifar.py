@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from progan.data.frames import BoxFrame, centre_square
 from progan.data.sources import pickled
-from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, version
+from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, keeping
 from progan.data.sources.classes import BY_CLASS, classed
+from progan.data.sources.given import Given
 from progan.types import DataError
 
 PARTITIONS = ("train", "test")
@@ -54,17 +55,17 @@ LAYOUTS = (
 )
 
 
-def recognises(path: Path) -> bool:
-    return _find(path) is not None
+def recognises(given: Given) -> bool:
+    return _find(given.path) is not None
 
 
-def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
+def open_source(given: Given, options: SourceOptions) -> Source:
     """DataError for a damaged or missing file, or a label it does not know."""
-    found = _find(path)
+    found = _find(given.path)
     assert found is not None
     root, layout = found
     if options.label is not None and options.label not in layout.labels:
-        raise DataError(f"{spec}: label {options.label!r}: choose one of {', '.join(layout.labels)}, or no label")
+        raise DataError(f"{given.spec}: label {options.label!r}: choose one of {', '.join(layout.labels)}, or no label")
     wanted = PARTITIONS if options.partition == "all" else (options.partition,)
     names = [name for partition in wanted for name in layout.batches[partition]]
     entries: list[Entry] = []
@@ -77,7 +78,7 @@ def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
         if options.label is not None:
             values += batch.labels(layout.labels[options.label][0])
     identity: Identity = {"kind": "cifar", "label": None, "partition": options.partition, "listing": total.hexdigest()}
-    source = Source(spec, identity, (), entries, partial(_load, root, tuple(names)), BoxFrame(centre_square))
+    source = Source(given.spec, identity, (), entries, partial(_load, root, tuple(names)), BoxFrame(centre_square))
     if options.label is None:
         return source
     return classed(source, options.label, values, _class_names(root, layout, layout.labels[options.label][1]))
@@ -125,12 +126,12 @@ def _is_class(value: object) -> bool:
 
 
 def _batch(root: Path, name: str) -> Batch:
-    """A process keeps them all, 31 MB each: a shuffled source asks for pictures of any."""
-    return _kept(root, name, version(root / name if root.is_dir() else root))
+    return _read(root / name if root.is_dir() else root, root, name)
 
 
-@lru_cache(maxsize=6)
-def _kept(root: Path, name: str, version: tuple[int, int]) -> Batch:
+@keeping(6)
+def _read(file: Path, root: Path, name: str) -> Batch:
+    """All of them, 31 MB each: a shuffled source asks for pictures of any."""
     where = f"{root}: {name}"
     facts = pickled.read(where, _file(root, name))
     pixels = facts.get("data")

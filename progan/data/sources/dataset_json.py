@@ -48,7 +48,7 @@ def _rows(where: str, text: bytes) -> dict[str, Any]:
     """Name -> label."""
     try:
         facts = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: damaged: not JSON; get the file again") from error
     labels = facts.get("labels") if isinstance(facts, dict) else None
     if not labels:

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from progan.data.sources.files import below, is_image
+from progan.data.sources.files import is_image
+from progan.data.sources.given import Given
 from progan.types import DataError
 
 PARTITIONS = ("train", "val", "test")
@@ -15,24 +16,23 @@ _WORDS = {
 }
 
 
-def holds(path: Path, suffix: str) -> bool:
-    """Whether `path` is such a file or a folder with one somewhere below it."""
-    return path.suffix == suffix if path.is_file() else any(name.endswith(suffix) for name in below(path))
+def holds(given: Given, suffix: str) -> bool:
+    """Whether it is such a file or a folder with one somewhere below it."""
+    return given.path.suffix == suffix if given.path.is_file() else any(name.endswith(suffix) for name in given.names)
 
 
-def files(spec: str, path: Path, suffix: str, partition: str) -> list[Path]:
-    """`path` itself, or those of the partition below it, by name. DataError for none, or where images lie there too."""
-    if path.is_file():
-        root, names = path.parent, [path.name]
+def files(given: Given, suffix: str, partition: str) -> list[Path]:
+    """It itself, or those of the partition below it, by name. DataError for none, or where images lie there too."""
+    if given.path.is_file():
+        root, names = given.path.parent, [given.path.name]
     else:
-        everything = list(below(path))
-        root, names = path, sorted(name for name in everything if name.endswith(suffix))
-        if (image := next(filter(is_image, everything), None)) is not None:
-            raise DataError(f"{spec}: holds both {names[0]} and {image}; give the folder of the one you mean")
+        root, names = given.path, sorted(name for name in given.names if name.endswith(suffix))
+        if (image := next(filter(is_image, given.names), None)) is not None:
+            raise DataError(f"{given.spec}: holds both {names[0]} and {image}; give the folder of the one you mean")
     chosen = [name for name in names if partition in ("all", _partition(name))]
     if not chosen:
         rule = f"no {suffix} file has the word in its name, as {names[0]}; use 'all'"
-        raise DataError(f"{spec}: partition {partition!r}: {rule}")
+        raise DataError(f"{given.spec}: partition {partition!r}: {rule}")
     return [root / name for name in chosen]
 
 

@@ -3,7 +3,7 @@
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,22 +13,23 @@ from progan.data.images import SUFFIXES, decode
 from progan.data.sources import dataset_json, zips
 from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, digest, labelled, reading
 from progan.data.sources.classes import BY_CLASS
+from progan.data.sources.given import Given, is_hidden
 from progan.types import DataError
 
 BY_FOLDER = "folder"  # the label that names a class by its top-level folder
 
 
-def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
+def open_source(given: Given, options: SourceOptions) -> Source:
     """DataError for any label but BY_FOLDER and BY_CLASS."""
-    source = plain(spec, path)
+    source = plain(given)
     if options.label is None or not source.entries:
         return source
     if options.label == BY_FOLDER:
         return _classed_by_folder(source)
     if options.label == BY_CLASS:
-        return dataset_json.classed(source, path)
+        return dataset_json.classed(source, given.path)
     rule = f"plain images have no attributes; use {BY_FOLDER!r}, {BY_CLASS!r} (of {dataset_json.NAME}) or no label"
-    raise DataError(f"{spec}: label {options.label!r}: {rule}")
+    raise DataError(f"{given.spec}: label {options.label!r}: {rule}")
 
 
 class Listing(NamedTuple):
@@ -39,17 +40,18 @@ class Listing(NamedTuple):
     digest: str  # of names and sizes, in a zip of names and checksums
 
 
-def plain(spec: str, path: Path) -> Source:
+def plain(given: Given) -> Source:
     """The images of a folder or zip in the order of their names, unlabelled."""
-    listing = listed(path)
+    listing = listed(given)
     identity: Identity = {"kind": "images", "label": None, "listing": listing.digest}
-    return Source(spec, identity, (), listing.entries, partial(_load, listing.read), BoxFrame(centre_square))
+    return Source(given.spec, identity, (), listing.entries, partial(_load, listing.read), BoxFrame(centre_square))
 
 
-def listed(path: Path) -> Listing:
+def listed(given: Given) -> Listing:
     """DataError for a path that is neither a folder nor a zip."""
+    path = given.path
     if path.is_dir():
-        found = ((name, _size(os.path.join(path, name))) for name in below(path) if is_image(name))
+        found = ((name, _size(os.path.join(path, name))) for name in given.names if is_image(name))
         sized = sorted((name, size) for name, size in found if size is not None)
         entries = [Entry(name) for name, _ in sized]
         return Listing(entries, partial(_read, path), digest(f"{name} {size}" for name, size in sized))
@@ -60,34 +62,9 @@ def listed(path: Path) -> Listing:
     raise DataError(f"{path}: neither a folder nor a zip, nor another kind of set that is known; {rule}")
 
 
-def below(root: Path) -> Iterator[str]:
-    """Relative path of every file below a folder, through links to folders too, but into no folder twice.
-
-    Hidden files and folders are left out, and the copies that macOS adds beside each file.
-    """
-    seen = set()
-    for folder, folders, names in os.walk(root, followlinks=True, onerror=_refuse):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        prefix = Path(folder).relative_to(root).as_posix()
-        yield from (name if prefix == "." else f"{prefix}/{name}" for name in names if not is_hidden(name))
-
-
 def is_image(name: str) -> bool:
     """By suffix; nothing hidden."""
     return name.lower().endswith(SUFFIXES) and not any(map(is_hidden, name.split("/")))
-
-
-def is_hidden(part: str) -> bool:
-    return (part.startswith(".") and part != ".") or part == "__MACOSX"
-
-
-def _refuse(error: OSError) -> None:
-    raise DataError(f"{error.filename}: cannot be read ({error.strerror}); what lies in it would be missing")
 
 
 def _size(path: str) -> int | None:

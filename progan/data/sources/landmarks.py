@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from progan.data.faces import FaceFrame, eyes_in_order
 from progan.data.sources.base import Source, SourceOptions, digest
+from progan.data.sources.given import Given
 from progan.types import DataError
 
 Points = tuple[float, ...]  # as Entry.landmarks
@@ -31,14 +32,14 @@ _TEMPLATE_POINTS = 189
 _TEMPLATE_PLACES = (0, 1, 55, 87, 93)  # among them: pupils, base of the nose, corners of the mouth
 
 
-def framed(source: Source, path: Path, options: SourceOptions) -> Source:
+def framed(source: Source, given: Given, options: SourceOptions) -> Source:
     """The same pictures with their landmarks and the face crop; those without landmarks become rejects.
 
-    path: where the source lies. The table is options.landmarks (csv, CelebA's .txt, folder or zip of .tem files), else
+    given: the source's. The table is options.landmarks (csv, CelebA's .txt, folder or zip of .tem files), else
     what lies with the pictures: CelebA's own table, or .tem files. DataError if there is none, if it is wrong, or fits
     no picture.
     """
-    where, table = _table(source, path, options)
+    where, table = _table(source, given, options)
     _require_eyes_in_order(where, table)
     points = _matched([entry.name for entry in source.entries], table)
     if source.entries and not any(points):
@@ -49,14 +50,14 @@ def framed(source: Source, path: Path, options: SourceOptions) -> Source:
     return replace(source, identity=identity, entries=entries, frame=FaceFrame())
 
 
-def _table(source: Source, path: Path, options: SourceOptions) -> tuple[Path, Table]:
+def _table(source: Source, given: Given, options: SourceOptions) -> tuple[Path, Table]:
     """Where it was found, and at least one row."""
     if options.landmarks is not None:
         where, table = options.landmarks, _read(options.landmarks)
     elif source.identity["kind"] == "celeba":
-        where, table = path, _of_celeba(path)
+        where, table = given.path, _of_celeba(given.path)
     else:
-        where, table = path, _from_templates(path)
+        where, table = given.path, _from_templates(given)
         if not table:
             remedy = f"give a table of five points a picture (--landmarks), a csv with name,{','.join(COLUMNS)}"
             raise DataError(f"{source.path}: crop 'face' needs landmarks and none lie with the pictures; {remedy}")
@@ -76,7 +77,7 @@ def _read(path: Path) -> Table:
     if not path.exists():
         raise DataError(f"{path}: no such file; give a csv, CelebA's .txt, or a folder or zip of .tem files")
     if path.is_dir() or zipfile.is_zipfile(path):
-        return _from_templates(path)
+        return _from_templates(Given(str(path), path))
     with _reading(path), path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         lines = csv.reader(file) if path.suffix.lower() == ".csv" else (line.split() for line in file)
         return _from_rows(path, ((number, words) for number, words in enumerate(lines, start=1) if words))
@@ -134,12 +135,12 @@ def _numbers(where: str, words: Iterable[str]) -> Points:
     return values
 
 
-def _from_templates(path: Path) -> Table:
+def _from_templates(given: Given) -> Table:
     """Of every .tem file in a folder or zip, by its name without the suffix; empty if there is none."""
+    path = given.path
     if path.is_dir():
         with _reading(path):
-            files = ((found.relative_to(path).as_posix(), found.read_bytes) for found in sorted(path.rglob("*")))
-            return _templates(path, files)
+            return _templates(path, ((name, (path / name).read_bytes) for name in sorted(given.names)))
     if not zipfile.is_zipfile(path):
         return {}
     with _reading(path), zipfile.ZipFile(path) as archive:

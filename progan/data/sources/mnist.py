@@ -6,7 +6,7 @@ import os
 import re
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from math import prod
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from progan.data.frames import BoxFrame, centre_square
 from progan.data.images import Box, Pixels
-from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, digest, version
+from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, digest, keeping
 from progan.data.sources.classes import BY_CLASS, Value, classed
+from progan.data.sources.given import Given
 from progan.types import DataError
 
 PARTITIONS = ("train", "test")
@@ -35,13 +36,13 @@ class Part:
     labels: Path | None
 
 
-def recognises(path: Path) -> bool:
-    return bool(_image_files(path))
+def recognises(given: Given) -> bool:
+    return bool(_image_files(given.path))
 
 
-def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
+def open_source(given: Given, options: SourceOptions) -> Source:
     """DataError for a damaged file, a part that is not there, or any label but BY_CLASS."""
-    parts = _chosen(spec, _parts(spec, path), options.partition)
+    parts = _chosen(given.spec, _parts(given), options.partition)
     arrays = [_images(part.images) for part in parts]
     entries = [
         Entry(f"{part.name}/{row:05d}", place=(number, row))
@@ -54,13 +55,13 @@ def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
     padded = options.resolution is None or options.resolution > _SIDE
     identity: Identity = {"kind": "mnist", "label": None, "partition": options.partition, "listing": listing}
     frame = BoxFrame(padded_square if padded else centre_square)
-    source = Source(spec, identity, (), entries, partial(_load, tuple(parts)), frame)
+    source = Source(given.spec, identity, (), entries, partial(_load, tuple(parts)), frame)
     if options.label is None:
         return source
     if options.label != BY_CLASS:
-        raise DataError(f"{spec}: label {options.label!r}: idx files know only {BY_CLASS!r}")
+        raise DataError(f"{given.spec}: label {options.label!r}: idx files know only {BY_CLASS!r}")
     counted = zip(parts, map(len, arrays), strict=True)
-    return classed(source, BY_CLASS, [value for part, count in counted for value in _values(spec, part, count)])
+    return classed(source, BY_CLASS, [value for part, count in counted for value in _values(given.spec, part, count)])
 
 
 def padded_square(width: int, height: int) -> Box:
@@ -80,10 +81,10 @@ def _image_files(path: Path) -> list[Path]:
     return next(filter(None, found), [])
 
 
-def _parts(spec: str, path: Path) -> dict[str, Part]:
+def _parts(given: Given) -> dict[str, Part]:
     """By partition; "" for a file that is named like none. DataError for several of one partition."""
     found: dict[str, Part] = {}
-    for images in _image_files(path):
+    for images in _image_files(given.path):
         match = _IMAGES.fullmatch(images.name)
         stem = match["stem"] if match else ""
         words = re.split("[^a-z0-9]+", stem.lower())
@@ -92,7 +93,7 @@ def _parts(spec: str, path: Path) -> dict[str, Part]:
         other = found.setdefault(name, part)
         if other.name != part.name:
             raise DataError(
-                f"{spec}: holds several sets, as {other.images.name} and {images.name}; give one of the files"
+                f"{given.spec}: holds several sets, as {other.images.name} and {images.name}; give one of the files"
             )
         if images.suffix != ".gz":  # of one that lies there packed and unpacked
             found[name] = part
@@ -124,13 +125,9 @@ def _values(spec: str, part: Part, count: int) -> list[Value]:
     return values
 
 
+@keeping(2)
 def _images(path: Path) -> NDArray[np.uint8]:
     """NHW. Each process unpacks a file once, and maps one that is not packed."""
-    return _kept(path, version(path))
-
-
-@lru_cache(maxsize=2)
-def _kept(path: Path, version: tuple[int, int]) -> NDArray[np.uint8]:
     return _idx(path, dimensions=3)
 
 

@@ -1,6 +1,7 @@
 """A Hugging Face image set on disk: parquet files with a column of encoded pictures and columns of labels.
 
-Reading needs pyarrow. A picture is a row: file number, row group, place in the group.
+Reading needs pyarrow. A picture is a row: file number, row group, place in the group. In another order than the rows'
+each picture costs up to a row group: files are written with up to 1024 pictures a page, and a page is unpacked whole.
 """
 
 import hashlib
@@ -8,15 +9,16 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from progan.data.frames import BoxFrame, centre_square
 from progan.data.images import BadImage, decode, one_line
 from progan.data.sources import divided
-from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, container, digest, version
+from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, container, digest, keeping
 from progan.data.sources.classes import BY_CLASS, Value, classed, parsed
+from progan.data.sources.given import Given
 from progan.types import DataError
 
 SUFFIX = ".parquet"
@@ -27,17 +29,17 @@ _BATCH = 16  # rows in memory at once, beside the page they come from
 _BUFFER = 2**20  # bytes read at once, or pyarrow would read whole row groups
 
 
-def recognises(path: Path) -> bool:
-    return divided.holds(path, SUFFIX)
+def recognises(given: Given) -> bool:
+    return divided.holds(given, SUFFIX)
 
 
-def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
+def open_source(given: Given, options: SourceOptions) -> Source:
     """Rows in the order of the files' names. DataError for a damaged file, without an image column, or without pyarrow.
 
     options.label: BY_CLASS: the column "label"; else the name of a column.
     """
-    files = divided.files(spec, path, SUFFIX, options.partition)
-    root = path.parent if path.is_file() else path
+    files = divided.files(given, SUFFIX, options.partition)
+    root = given.path.parent if given.path.is_file() else given.path
     columns = _columns(files[0], options.label)
     entries: list[Entry] = []
     values: list[Value] = []
@@ -50,7 +52,8 @@ def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
             values += _values(file, columns.label)
     listing = digest(f"{file.relative_to(root).as_posix()} {_footer(file)}" for file in files)
     identity: Identity = {"kind": "parquet", "label": None, "partition": options.partition, "listing": listing}
-    source = Source(spec, identity, (), entries, partial(_load, tuple(files), columns.image), BoxFrame(centre_square))
+    load = partial(_load, tuple(files), columns.image)
+    source = Source(given.spec, identity, (), entries, load, BoxFrame(centre_square))
     return source if options.label is None else classed(source, options.label, values, columns.names)
 
 
@@ -167,13 +170,9 @@ class _Group:
         self._batches = _file(self._path).iter_batches(_BATCH, [self._group], [self._column], use_threads=False)
 
 
+@keeping(1)
 def _group(path: Path, column: str, group: int) -> _Group:
-    """A process keeps the last one: rows are asked for in order."""
-    return _kept(path, version(path), column, group)
-
-
-@lru_cache(maxsize=1)
-def _kept(path: Path, version: tuple[int, int], column: str, group: int) -> _Group:
+    """The last one: rows are asked for in order."""
     with _reading(path):
         return _Group(path, column, group)
 

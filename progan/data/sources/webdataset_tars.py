@@ -22,7 +22,7 @@ from progan.data.manifest import MANIFEST
 from progan.data.sources import divided
 from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, container, digest, reading
 from progan.data.sources.classes import BY_CLASS, Value, classed, parsed
-from progan.data.sources.files import is_hidden
+from progan.data.sources.given import Given, is_hidden
 from progan.types import DataError
 
 SUFFIX = ".tar"
@@ -34,18 +34,18 @@ _MAX_LABEL_BYTES = 2**20
 _TAIL = 2**20  # bytes after the end mark that are looked at
 
 
-def recognises(path: Path) -> bool:
-    return divided.holds(path, SUFFIX)
+def recognises(given: Given) -> bool:
+    return divided.holds(given, SUFFIX)
 
 
-def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
+def open_source(given: Given, options: SourceOptions) -> Source:
     """Samples in the order of the shards' names, then of their places. DataError for a damaged shard or label.
 
     options.label: BY_CLASS: what KEY.cls holds, or KEY.json, or "label" in it; else the name of a field of KEY.json.
     """
-    _require_no_prepared_set(spec, path)
-    shards = divided.files(spec, path, SUFFIX, options.partition)
-    root = path.parent if path.is_file() else path
+    _require_no_prepared_set(given)
+    shards = divided.files(given, SUFFIX, options.partition)
+    root = given.path.parent if given.path.is_file() else given.path
     entries: list[Entry] = []
     values: list[Value] = []
     for number, shard in enumerate(shards):
@@ -56,18 +56,18 @@ def open_source(spec: str, path: Path, options: SourceOptions) -> Source:
                 values.append(_value(shard, sample, options.label))
     listing = digest(f"{entry.name} {entry.place}" for entry in entries)
     identity: Identity = {"kind": "tars", "label": None, "partition": options.partition, "listing": listing}
-    source = Source(spec, identity, (), entries, partial(_load, tuple(shards)), BoxFrame(centre_square))
+    source = Source(given.spec, identity, (), entries, partial(_load, tuple(shards)), BoxFrame(centre_square))
     return source if options.label is None else classed(source, options.label, values)
 
 
-def _require_no_prepared_set(spec: str, path: Path) -> None:
+def _require_no_prepared_set(given: Given) -> None:
     try:
-        facts = json.loads((path / MANIFEST).read_bytes())
+        facts = json.loads((given.path / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return
     if isinstance(facts, dict) and {"fingerprint", "resolutions"} <= facts.keys():
         rule = "train on it as it is; to prepare it anew give the folder of its largest pictures in it"
-        raise DataError(f"{spec}: a prepared set already; {rule}")
+        raise DataError(f"{given.spec}: a prepared set already; {rule}")
 
 
 @dataclass
@@ -149,7 +149,7 @@ def _value(shard: Path, sample: Sample, label: str) -> Value:
         return parsed(where, _number(text.decode("utf-8", "replace").strip()))
     try:
         facts = json.loads(sample.labels.get(".json", b"null"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: its .json is damaged; get the shard again") from error
     if isinstance(facts, dict):
         return parsed(where, facts.get("label" if label == BY_CLASS else label))

@@ -22,10 +22,6 @@ _RUN = 32  # samples handed to a thread at once, at most
 _Taken = list[tuple[bytes, int]]  # encoded samples with their numbers
 
 
-def raise_problem(problem: DataError) -> None:
-    raise problem
-
-
 class StreamReader:
     """Reads a set shard by shard, in an order that depends on the seed and the position alone.
 
@@ -38,9 +34,9 @@ class StreamReader:
         self,
         manifest: Manifest,
         seed: int,
-        lanes: int = 8,
-        on_problem: Callable[[DataError], None] = raise_problem,
-        threads: int = 1,
+        lanes: int,
+        on_problem: Callable[[DataError], None],
+        threads: int,
     ) -> None:
         """on_problem is told of each visit to a shard that is missing, truncated or altered, in the thread that asked
         for a sample of it. It raises to stop; if it returns, samples of the lane's next readable shard stand in, the

@@ -9,10 +9,7 @@ from typing import Any
 from progan.data.images import one_line
 from progan.data.manifest import REMEDY, Shard, key
 from progan.data.place import Place, Stopped
-from progan.data.remote.place import CachedPlace
 from progan.types import DataError
-
-_CHUNK_BYTES = 2**20  # of a shard on disk
 
 
 class _Altered(Exception):
@@ -81,23 +78,14 @@ def _checked(sample: dict[str, Any], number: int, extension: str) -> bytes:
 
 
 def _chunks(place: Place, shard: Shard) -> Iterator[bytes]:
-    """All bytes of a shard: of a set at a URL from the network, past the cache."""
-    if not isinstance(place, CachedPlace):
-        yield from _file_chunks(place, shard)
-        return
+    """All bytes of a shard."""
     position = 0
-    for offset, data in place.chunks(shard.name, shard.bytes):
-        if offset != position:
-            raise _Altered("the server began anew in the middle of it")
-        yield data
-        position += len(data)
-
-
-def _file_chunks(place: Place, shard: Shard) -> Iterator[bytes]:
     try:
-        with place.fetch(shard.name, shard.bytes, shard.sha256).open("rb") as file:
-            while data := file.read(_CHUNK_BYTES):
-                yield data
+        for offset, data in place.chunks(shard.name, shard.bytes):
+            if offset != position:
+                raise _Altered("the server began anew in the middle of it")
+            yield data
+            position += len(data)
     except OSError as error:
         raise DataError(f"{place.describe(shard.name)}: cannot be read ({error.strerror}); {REMEDY}") from error
 
