@@ -11,7 +11,7 @@ from torch import Tensor
 from progan.data.cores import cores
 from progan.data.manifest import Manifest
 from progan.data.reading.ahead import Begun, ReadAhead, Request
-from progan.data.reading.order import Order, Shuffled
+from progan.data.reading.order import METRIC_SEED, Order, Shuffled
 from progan.data.reading.reader import Reader, UnreadableSample
 from progan.data.reading.resident import Resident
 from progan.data.reading.shown import ShownLabels
@@ -43,7 +43,7 @@ class Loader:
         self._shown = ShownLabels(manifest, config.labelled_per_class, seed)
         self._order = self._shown.balanced("data.balanced") if config.balanced else Shuffled(manifest.count, seed)
         self._labelled_order: Order | None = None
-        self._metric_order = Shuffled(manifest.count, seed, "metric-order")
+        self._metric_order = Shuffled(manifest.count, METRIC_SEED, "metric-order")
         self._skips = Skipped(manifest.count, config.max_skipped)
         self._sources: dict[int, Reader | Resident] = {}
         self._ahead = ReadAhead(lambda request: self._begin(request, self._order), config.read_ahead)
@@ -63,7 +63,7 @@ class Loader:
     @property
     def metric_order(self) -> str:
         """Equal where `images` gives the images of one set in the same order."""
-        return f"{'shuffled' if self._stream is None else 'stream'} {self._seed}"
+        return f"{'shuffled' if self._stream is None else 'stream'} {METRIC_SEED}"
 
     def require(self, resolution: int, batch: int, position: int = 0) -> None:
         """ConfigError unless batches of so many images, of all processes together, can be read from this position on.
@@ -100,7 +100,7 @@ class Loader:
     def images(self, resolution: int, start: int, count: int) -> Tensor:
         """Images start ... start + count - 1 of a fixed shuffled order of the whole set, for metrics: uint8 N3HW.
 
-        Every image comes once; DataError if the set has fewer than start + count.
+        The seed does not matter.         Every image comes once; DataError if the set has fewer than start + count.
         """
         return self.numbered_images(resolution, start, count)[0]
 

@@ -200,6 +200,7 @@ class Evaluator:
                 "processes": self._world.size,
                 **self._network_facts(spec),
                 "data_fingerprint": self._real.fingerprint,
+                "real_order": self._real.order,
                 "real_mirrored": self._real.is_mirrored,
                 "details": _details(sets[0].outcomes[result], floor),
                 "floor_note": self._floor_note(spec),
