@@ -22,7 +22,7 @@ from progan.metrics.gathering import Outcome
 
 # Of the code whose values are kept. Raise it with every change after which the same images give another floor, or other
 # features: in progan/metrics (families, thumbnails, the reading of a classifier), progan/networks/classifier.py and
-# progan/data (decoding, mirroring). tests/metrics/test_real_cache.py fails where that was forgotten.
+# progan/data (decoding, the order for metrics). tests/metrics/test_real_cache.py fails where that was forgotten.
 VERSION = 1
 
 Outcomes = dict[str, Outcome]  # by the name of the result
