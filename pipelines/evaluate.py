@@ -124,12 +124,12 @@ class _Measuring:
             yield from_main_rank(lambda: held.enter_context(reserved), self.world)
 
     def _is_wanted(self, resolution: int, images_seen: int, name: str) -> bool:
-        """Whether there is something left to measure; DataError where nothing of it can be."""
+        """Whether there is something left to measure; DataError where nothing can be, here or of a later snapshot."""
         problems, wanted = self.evaluator.preflight(resolution), self.evaluator.results(resolution)
-        if problems and not wanted:
+        undefined = self.evaluator.undefined(resolution)
+        if problems and not wanted and not undefined:
             raise DataError("; ".join(problems))
-        problems += [f"{name}: {line}" for line in self.evaluator.undefined(resolution)]
-        for problem in problems:
+        for problem in [*problems, *(f"{name}: {line}" for line in undefined)]:
             say(problem)
         known = from_main_rank(lambda: read_measurements(self.directory), self.world)
         missing = unmeasured(wanted, known, images_seen, resolution, self.config)

@@ -68,12 +68,12 @@ def evaluator_of(
     return Evaluator(names, shown, EVALUATION_SEED, evaluation_device(), load_network, cache, world=world, note=say)
 
 
-def load_network(settings: EvaluationConfig) -> FeatureNetwork:
+def load_network(settings: EvaluationConfig, weights_named_by: str = "evaluation.weights") -> FeatureNetwork:
     """The classifier that the settings name, else Inception; DataError says what is missing or wrong."""
     device = evaluation_device()
     if settings.network is not None:
         return classifier_network(settings.network, device)
-    return inception(load_weights(settings.weights), device)
+    return inception(load_weights(settings.weights, weights_named_by), device)
 
 
 @dataclass(frozen=True)

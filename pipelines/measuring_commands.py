@@ -129,10 +129,6 @@ def compare(
     resolution: Annotated[
         int | None, typer.Option(help="Of prepared sets in px; default: the largest that both sides have.", min=1)
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Of the order of which a part is taken; default: that of the run in GENERATED, else 0."),
-    ] = None,
     mirror: Annotated[
         bool | None,
         typer.Option(
@@ -143,6 +139,9 @@ def compare(
 ) -> None:
     """Measure generated against real images, whatever made them: folders, zips, prepared sets, a generator."""
     with user_errors():
+        from pipelines.compare import Comparison
         from pipelines.compare import compare as stage
+        from progan.metrics.settings import EvaluationConfig
 
-        stage(generated, real, metrics or ["fid"], json, weights, network, resolution, seed, mirror)
+        comparison = Comparison(generated, real, resolution, mirror)
+        stage(comparison, metrics or ["fid"], EvaluationConfig(weights=weights, network=network), json)

@@ -11,10 +11,11 @@ from pipelines.measuring import evaluator_of
 from pipelines.sides import Side
 from progan.data.folder_images import Size
 from progan.distributed.world import World
-from progan.metrics import MetricSpec, of_all, parse
+from progan.metrics import MetricSpec, obstacles, of_all, parse
 from progan.metrics.evaluator import Evaluator
 from progan.metrics.features import FeatureNetwork
 from progan.metrics.gathering import Progress
+from progan.metrics.obstacles import Supply
 from progan.metrics.real_side import RealSet
 from progan.metrics.table import METRICS
 from progan.types import DataError
@@ -46,10 +47,10 @@ class Pair:
 
     def measurable(self, specs: Sequence[MetricSpec]) -> list[MetricSpec]:
         """Those that can be measured of these sets; a line for each other. DataError where none is left."""
-        obstacles = {spec: self._obstacle(spec) for spec in specs}
-        problems = [f"{spec.name}: left out: {obstacle}" for spec, obstacle in obstacles.items() if obstacle]
-        _tell(problems, something_is_left=len(problems) < len(obstacles))
-        return [spec for spec, obstacle in obstacles.items() if not obstacle]
+        found = {spec: self._obstacle(spec) for spec in specs}
+        measurable = [spec for spec, obstacle in found.items() if obstacle is None]
+        _tell(obstacles.left_out(found), something_is_left=bool(measurable))
+        return measurable
 
     def measure(
         self,
@@ -114,30 +115,13 @@ class Pair:
         }
 
     def _obstacle(self, spec: MetricSpec) -> str | None:
-        """Why a metric cannot be measured, with the remedy; None when it can."""
-        row, (width, height) = spec.row, self.size
-        if not row.needs_network and width != height:
-            return f"it takes squares, and these images have {width}x{height} px; cut them so: progan prepare"
-        if self.resolution < row.minimum_resolution:
-            return f"it takes at least {row.minimum_resolution} px; give larger images"
-        if spec.shortage:
-            return f"{spec.shortage}; give more"
-        lacking = _lack(spec, self.generated, spec.images)
-        return lacking or (_lack(spec, self.real, spec.real_images) if row.needs_real else None)
+        generated, real = (Supply(side.name, side.count) for side in (self.generated, self.real))
+        return obstacles.of_size(spec, *self.size) or obstacles.of_number(spec, generated, real)
 
 
 def _is_by_name(spec: MetricSpec) -> bool:
     """All images by their features, as torch-fidelity takes them. Pairs and parts must be random."""
     return spec.real is not None and spec.row.needs_network
-
-
-def _lack(spec: MetricSpec, side: Side, images: int) -> str | None:
-    """What is in the way if a side has fewer images."""
-    if side.count is None or side.count >= images:
-        return None
-    fitting = side.count // (spec.row.k * spec.row.images_each)
-    remedy = f"ask for {spec.family}{fitting}k" if fitting else f"ask for {spec.family}, which takes all there are"
-    return f"it takes {images} images and {side.name} has {side.count}; {remedy}"
 
 
 def _tell(problems: Sequence[str], something_is_left: bool) -> None:

@@ -1,6 +1,6 @@
 """Which snapshots of a run are to be measured, and which of them are not yet. Without torch: it is asked often."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,27 +52,34 @@ def unmeasured(
 
     wanted: with the sha256 of the weights that a result takes, None where it takes none.
     """
-    done = {
-        (one.metric, one.provenance.get("weights_sha256"))
-        for one in known
-        if (one.images_seen, one.resolution) == (images_seen, resolution)
-        and one.real_mirrored == config.data.mirror
-        and len(one.provenance.get("seeds", [0])) >= config.evaluation.seeds
-    }
+    found = _measured(known, images_seen, resolution, config)
+    done = {(one.metric, one.provenance.get("weights_sha256")) for one in found}
     return [name for name, weights in wanted.items() if (name, weights) not in done]
 
 
 def list_unmeasured(run: Path, selection: Selection, metrics: Sequence[str]) -> None:
-    """Print the path of each selected snapshot that lacks a result of `metrics`; of none given the settings' ones."""
+    """Print the path of each selected snapshot that lacks a result of `metrics`; of none given the settings' ones.
+
+    Networks are not looked at: a result counts whatever weights it took.
+    """
     directory = RunDirectory(run)
     config = config_of(directory)
+    schedule, known = make_schedule(config), read_measurements(directory)
     specs = [parse(name) for name in metrics or config.evaluation.metrics]
-    names: dict[int, set[str]] = {}
-    for one in read_measurements(directory):
-        names.setdefault(one.images_seen, set()).add(one.metric)
     for path in selection.of(directory, config):
-        if not all(_is_named(spec, names.get(seen_by(path), set())) for spec in specs):
+        seen, resolution = seen_by(path), schedule.ended(seen_by(path)).resolution
+        names = {one.metric for one in _measured(known, seen, resolution, config)}
+        if not all(_is_named(spec, names) for spec in specs if resolution >= spec.row.minimum_resolution):
             print(path)
+
+
+def _measured(known: Iterable[Measurement], images_seen: int, resolution: int, config: Config) -> Iterator[Measurement]:
+    """Those of the known results that are of this generator, made as the settings say."""
+    for one in known:
+        is_of_it = (one.images_seen, one.resolution) == (images_seen, resolution)
+        seeds = len(one.provenance.get("seeds", [0]))
+        if is_of_it and one.real_mirrored == config.data.mirror and seeds >= config.evaluation.seeds:
+            yield one
 
 
 def _is_named(spec: MetricSpec, names: Iterable[str]) -> bool:

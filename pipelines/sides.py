@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torch import Tensor
-
 from pipelines.drawing import images_of
 from pipelines.measuring import EVALUATION_SEED
 from pipelines.snapshots import open_snapshot
@@ -16,6 +14,7 @@ from progan.data.cores import cores_each
 from progan.data.folder_images import FolderImages, Size
 from progan.data.loader import Loader
 from progan.data.manifest import MANIFEST
+from progan.data.reading.order import METRIC_SEED
 from progan.data.settings import DataConfig, open_set
 from progan.distributed.agreement import from_main_rank
 from progan.distributed.world import World
@@ -51,29 +50,29 @@ class Side:
         return self.sorted if by_name else self.mixed
 
 
-def open_side(source: str, seed: int, world: World, open_: ExitStack, snapshot: Path | None = None) -> Side:
+def open_side(source: str, world: World, open_: ExitStack, snapshot: Path | None = None) -> Side:
     """DataError for what cannot be compared.
 
-    seed: of the order of a set. open_: closes it. snapshot: of a run; None: its last.
+    open_: closes it. snapshot: of a run; None: its last.
     """
     path = Path(source)
     if "://" in source or (path / MANIFEST).exists():
-        return _prepared(source, seed, world, open_)
+        return _prepared(source, world, open_)
     if not path.exists():
         raise DataError(f"{source}: no such file or folder; give images, a prepared set, a snapshot or a run")
     if path.suffix == ".safetensors" or is_run(path):
         return _generator(source, snapshot or path)
-    return _pictures(source, seed, world, open_)
+    return _pictures(source, world, open_)
 
 
 def is_run(path: Path) -> bool:
     return RunDirectory(path).config.exists()
 
 
-def _prepared(source: str, seed: int, world: World, open_: ExitStack) -> Side:
+def _prepared(source: str, world: World, open_: ExitStack) -> Side:
     config = DataConfig(path=source, resident_gb=0.0)  # each image is read once
     manifest = open_set(config)
-    loader = open_.enter_context(closing(Loader(manifest, config, seed, world.local_size)))
+    loader = open_.enter_context(closing(Loader(manifest, config, seed=0, local_processes=world.local_size)))
     images = Ordered(loader.images, loader.metric_order)
     return Side(
         name=source,
@@ -104,19 +103,14 @@ def _generator(source: str, path: Path) -> Side:
     )
 
 
-def _pictures(source: str, seed: int, world: World, open_: ExitStack) -> Side:
+def _pictures(source: str, world: World, open_: ExitStack) -> Side:
     folder = open_.enter_context(closing(FolderImages(Path(source), cores_each(world.local_size))))
-    mixed = folder.shuffled(seed)
-
-    def draw(resolution: int, start: int, count: int) -> Tensor:
-        return mixed(start, count)
-
     return Side(
         name=source,
         kind="images",
         count=folder.count,
         sizes=(folder.size,),
-        mixed=Ordered(draw, f"shuffled {seed}"),
+        mixed=Ordered(lambda resolution, start, count: folder.shuffled(start, count), f"shuffled {METRIC_SEED}"),
         sorted=Ordered(lambda resolution, start, count: folder.images(start, count), "by name"),
         fingerprint=partial(_read_by_main_rank, folder, source, world),
     )

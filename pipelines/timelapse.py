@@ -7,8 +7,8 @@ from torch import Tensor
 
 from pipelines.console import Count, counting, say
 from progan.rundir import RunDirectory, resolution_of, seen_by
-from progan.sampling.captions import captioned
 from progan.sampling.grids import read_sheet, scaled, shown_width
+from progan.sampling.legend import with_legend
 from progan.sampling.video import check_video, write_video
 from progan.types import DataError
 
@@ -33,6 +33,6 @@ def _frames(samples: Sequence[Path], limit: int, show: Count) -> Iterator[Tensor
     width = shown_width(max(read_sheet(path).shape[1] for path in (samples[0], samples[-1])), limit)
     for number, path in enumerate(samples):
         show(number, len(samples), 0, "")
-        yield captioned(
+        yield with_legend(
             scaled(read_sheet(path), width), f"{seen_by(path) / 1000:.1f} kimg", f"{resolution_of(path)} px"
         )

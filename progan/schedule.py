@@ -67,6 +67,11 @@ class Schedule:
         decay = min(1.0, left / self.decay_images) if self.decay_images else 1.0
         return Phase(stage.index, stage.resolution, fade, stage.batch, stage.lr * decay, decay)
 
+    def ended(self, images_seen: int) -> Stage:
+        """The stage of the round that ended there."""
+        begun = [stage for stage, entry in zip(self.stages, self.entries, strict=True) if entry < images_seen]
+        return begun[-1] if begun else self.stages[0]
+
     def agrees(self, other: "Schedule", until: int) -> bool:
         """Whether both say the same of what is trained before so many images; a round from a border maybe not."""
         return self._past(until) == other._past(until)

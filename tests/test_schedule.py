@@ -81,6 +81,7 @@ def test_a_stage_is_entered_by_the_first_round_past_its_border() -> None:
         phase = schedule(seen)
         entered.setdefault(phase.index, seen)
         seen += phase.batch
+        assert schedule.ended(seen).index == phase.index
     assert dict(enumerate(schedule.entries)) == entered
     assert schedule.entries[1] == 60
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from progan.data.images import MAX_PIXELS, SUFFIXES, TOO_LARGE, BadImage, Pixels, opened
-from progan.data.reading.order import Shuffled
+from progan.data.reading.order import METRIC_SEED, Shuffled
 from progan.data.sources.base import Entry, digest
 from progan.data.sources.files import listed
 from progan.data.sources.given import Given
@@ -47,6 +47,7 @@ class FolderImages:
         self._entries, self._read, _ = listed(Given(str(path), path))
         if not self._entries:
             raise DataError(f"{path}: no image in it; looked for {' '.join(SUFFIXES)}")
+        self._order = Shuffled(self.count, METRIC_SEED, "metric-order")
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="pictures")
         self.size = self._on_threads(self._facts, self._entries[:1])[0].size
 
@@ -66,15 +67,10 @@ class FolderImages:
         """Images start ... start + count - 1 by name: uint8 N3HW. DataError names a picture that cannot be read."""
         return self._pictures(self._entries[start : start + count])
 
-    def shuffled(self, seed: int) -> Callable[[int, int], Tensor]:
-        """`images` in an order drawn by the seed."""
-        order = Shuffled(self.count, seed, "metric-order")
-
-        def images(start: int, count: int) -> Tensor:
-            rows = order.rows(np.arange(start, start + count))
-            return self._pictures([self._entries[row] for row in rows.tolist()])
-
-        return images
+    def shuffled(self, start: int, count: int) -> Tensor:
+        """`images`, in a random order that is always the same."""
+        rows = self._order.rows(np.arange(start, start + count))
+        return self._pictures([self._entries[row] for row in rows.tolist()])
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)

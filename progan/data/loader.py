@@ -84,7 +84,7 @@ class Loader:
     def images(self, resolution: int, start: int, count: int) -> Tensor:
         """Images start ... start + count - 1 of a fixed shuffled order of the whole set, for metrics: uint8 N3HW.
 
-        Every image comes once; DataError if the set has fewer than start + count.
+        The seed does not matter.         Every image comes once; DataError if the set has fewer than start + count.
         """
         return self.numbered_images(resolution, start, count)[0]
 

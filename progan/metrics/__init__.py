@@ -45,14 +45,6 @@ class MetricSpec:
         return self.real_count * self.row.images_each
 
     @property
-    def shortage(self) -> str:
-        """What is wrong where there are fewer than a value takes; else empty."""
-        row = self.row
-        if min(self.count, self.real_count) >= row.least:
-            return ""
-        return f"it takes at least {row.least} {row.counts} on either side"
-
-    @property
     def real_images_and_floor(self) -> int:
         """Real images needed for the floor too."""
         return self.real_images * (2 if self.row.needs_real else 1)

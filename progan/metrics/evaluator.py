@@ -14,11 +14,12 @@ import torch
 from progan import __version__
 from progan.distributed.agreement import on_every_rank, to_all_ranks
 from progan.distributed.world import World
-from progan.metrics import MetricSpec, parse, result_name
+from progan.metrics import MetricSpec, obstacles, parse, result_name
 from progan.metrics.families import Families
 from progan.metrics.features import FeatureNetwork
 from progan.metrics.gathering import ImageDraw, Outcome, Progress, Span, gather, silent
 from progan.metrics.interval import confidence_interval
+from progan.metrics.obstacles import Supply
 from progan.metrics.real_cache import Outcomes, RealCache
 from progan.metrics.real_side import RealSet, RealSides
 from progan.types import DataError
@@ -82,17 +83,11 @@ class Evaluator:
         A metric that is not defined at so small a resolution has none: see `undefined`.
         Loads the network when a metric needs it, and so tries to fetch the Inception weights where they are not there.
         """
-        obstacles = self._obstacles(resolution)
-        return [f"{spec.name}: left out: {obstacle}" for spec, obstacle in obstacles.items() if obstacle]
+        return obstacles.left_out(self._obstacles(resolution))
 
     def undefined(self, resolution: int) -> list[str]:
         """A line for each metric that is not defined at so small a resolution; at a later one it may be."""
-        defined = self._defined(resolution)
-        return [
-            f"{spec.name}: left out: not defined below {spec.row.minimum_resolution} px, and this is {resolution} px"
-            for spec in self._specs
-            if spec not in defined
-        ]
+        return obstacles.left_out({spec: obstacles.of_size(spec, resolution, resolution) for spec in self._specs})
 
     def results(self, resolution: int) -> dict[str, str | None]:
         """The names of the records `measure` gives at `resolution` px, with the sha256 of the weights it takes."""
@@ -165,22 +160,17 @@ class Evaluator:
         return {spec: next(filter(None, found), None) for spec, *found in zip(mine, *ranks, strict=True)}
 
     def _defined(self, resolution: int) -> list[MetricSpec]:
-        return [spec for spec in self._specs if resolution >= spec.row.minimum_resolution]
+        return [spec for spec in self._specs if obstacles.of_size(spec, resolution, resolution) is None]
 
     def _obstacle(self, spec: MetricSpec) -> str | None:
         """Why the metric cannot be measured, with the remedy; None when it can."""
-        if spec.shortage:
-            return f"{spec.shortage}; ask for more"
-        if spec.row.needs_real and self._real.count < spec.real_images:
-            fitting = self._real.count // spec.row.k
-            remedy = f"ask for {spec.family}{fitting}k" if fitting else "prepare more images"
-            return f"it compares with {spec.real_images} real images and there are {self._real.count}; {remedy}"
+        found = obstacles.of_number(spec, Supply("the generator", None), Supply("the real set", self._real.count))
         try:
-            if spec.row.needs_network:
+            if found is None and spec.row.needs_network:
                 self._families[spec.family]
         except DataError as error:
             return str(error)
-        return None
+        return found
 
     def _record(self, spec: MetricSpec, result: str, resolution: int, sets: Sequence[_Measured]) -> dict[str, Any]:
         name, floor = self._name(spec, result), self._sides.floor(spec, resolution).get(result)
@@ -200,6 +190,7 @@ class Evaluator:
                 "processes": self._world.size,
                 **self._network_facts(spec),
                 "data_fingerprint": self._real.fingerprint,
+                "real_order": self._real.order,
                 "real_mirrored": self._real.is_mirrored,
                 "details": _details(sets[0].outcomes[result], floor),
                 "floor_note": self._floor_note(spec),

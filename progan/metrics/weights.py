@@ -51,9 +51,12 @@ class Place:
     named_by: str | None  # the setting or variable that names it; None: torch-fidelity's cache, filled when empty
 
 
-def load_weights(setting: Path | None, url: str = URL) -> Weights:
-    """Find, fetch if need be, and check the weights; DataError says what is missing or wrong, and the remedies."""
-    place = find_weights(setting)
+def load_weights(setting: Path | None, name: str = "evaluation.weights", url: str = URL) -> Weights:
+    """Find, fetch if need be, and check the weights; DataError says what is missing or wrong, and the remedies.
+
+    name: of the setting.
+    """
+    place = find_weights(setting, name)
     if place.named_by is None and not place.path.is_file():
         fetch_weights(place.path, url)
     return check_weights(place)

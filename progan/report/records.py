@@ -65,7 +65,7 @@ class Measurement(_Record):
         return bool(self.provenance.get("real_mirrored"))
 
 
-class ClassScore(_Record):
+class ClassScoreRecord(_Record):
     """How well one class, or one of several labels, was told from the others."""
 
     name: str
@@ -75,7 +75,7 @@ class ClassScore(_Record):
     recall: float | None = None  # None: no image is of it
 
 
-class Classification(_Record):
+class ClassificationRecord(_Record):
     """One line of classification.jsonl."""
 
     images_seen: int
@@ -83,7 +83,7 @@ class Classification(_Record):
     answers: int
     errors: int
     accuracy: float
-    classes: list[ClassScore]
+    classes: list[ClassScoreRecord]
     provenance: dict[str, Any] = {}
 
 
@@ -161,7 +161,7 @@ class RunRecord:
     status: Status | None  # None of a run that wrote none
     walk: Sample | None  # the newest strip of interpolations
     neighbours: Neighbours | None  # the newest
-    classification: Classification | None  # the last
+    classification: ClassificationRecord | None  # the last
     probes: Probes | None  # the newest
 
     @property
@@ -183,7 +183,7 @@ def read_run(run: RunDirectory) -> RunRecord:
     run.read_config()
     facts = run.read_facts() if run.facts.exists() else {}
     ticks = read_ticks(run)
-    classified = validated(run.classifications, list[Classification], run.read_classifications())
+    classified = validated(run.classifications, list[ClassificationRecord], run.read_classifications())
     return RunRecord(
         run=run,
         settings=run.config.read_text(encoding="utf-8"),

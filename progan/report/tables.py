@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from progan.config import dotted
-from progan.report.records import Classification, Measurement, Notice, PhaseFact, RunRecord
+from progan.report.records import ClassificationRecord, Measurement, Notice, PhaseFact, RunRecord
 from progan.report.speed import Speed
 from progan.report.wording import NOTHING, count, duration, kimg, memory, number, percent, short_hash
 
@@ -54,14 +54,14 @@ def _newest(record: RunRecord) -> str:
     return f", newest {snapshots[-1].name}" if snapshots else ""
 
 
-def classification_rows(found: Classification) -> Rows:
+def classification_rows(found: ClassificationRecord) -> Rows:
     """Class, images, precision, recall, accuracy."""
     return [
         (one.name, count(one.images), *map(percent, (one.precision, one.recall, one.accuracy))) for one in found.classes
     ]
 
 
-def classification_facts(found: Classification) -> str:
+def classification_facts(found: ClassificationRecord) -> str:
     """A sentence about all classes together."""
     data = found.provenance.get("data")
     return (

@@ -20,7 +20,7 @@ from progan.data.manifest import Manifest
 from progan.data.place import Stopped
 from progan.data.preparing.shards import PrepareOptions, prepare
 from progan.data.reading import shared
-from progan.data.reading.order import Shuffled
+from progan.data.reading.order import METRIC_SEED, Shuffled
 from progan.data.settings import DataConfig, open_set
 from progan.data.sources import SourceOptions, open_source
 from progan.data.sources.base import labelled
@@ -136,6 +136,16 @@ def test_images_for_metrics_come_once_each_whatever_the_batching(
         loader.images(16, 8, 3)
 
 
+@pytest.mark.parametrize("settings", [{}, {"stream": True, "lanes": 1}])
+def test_images_for_metrics_are_the_same_whatever_the_seed_of_the_training(
+    load: Load, labelled_set: Manifest, settings: dict[str, Any]
+) -> None:
+    one, other = (load(labelled_set, seed, **settings) for seed in (1, 2))
+    assert not torch.equal(one.batch(16, 0, 10).images, other.batch(16, 0, 10).images)
+    assert torch.equal(one.images(16, 0, 10), other.images(16, 0, 10))
+    assert one.metric_order == other.metric_order
+
+
 def test_raw_and_coded_sets_give_the_same_batches(load: Load, labelled_set: Manifest, tmp_path: Path) -> None:
     source = open_source(str(tmp_path / "raw"), SourceOptions(label="folder"))
     for codec in ("png", "webp"):
@@ -215,7 +225,7 @@ def test_an_unreadable_image_is_replaced_by_the_next_and_counted_where_that_is_w
     (((resolution, row), reason),) = loader.skipped.items()
     assert resolution == 16
     assert "altered" in reason
-    order = Shuffled(10, 1, "metric-order").rows(np.arange(10)).tolist()
+    order = Shuffled(10, METRIC_SEED, "metric-order").rows(np.arange(10)).tolist()
     assert torch.equal(images[order.index(row)], whole[order.index((row + 1) % 10)])
 
 

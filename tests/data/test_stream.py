@@ -150,7 +150,7 @@ def test_metrics_see_every_image_once_in_a_fixed_order(manifest: Manifest, size:
     numbers = images[:, 0, 0, 2]
     assert sorted(numbers.tolist()) == list(range(TOTAL))
     assert numbers.tolist() != list(range(TOTAL))
-    assert np.array_equal(streamed(manifest, 1).numbered_images(8, 50, 20)[0], images[50:70])
+    assert np.array_equal(streamed(manifest, 2, lanes=4).numbered_images(8, 50, 20)[0], images[50:70])
     with pytest.raises(DataError, match=f"of a set of {TOTAL}; ask fewer"):
         reader.numbered_images(8, TOTAL - 1, 2)
 

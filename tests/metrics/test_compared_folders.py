@@ -29,9 +29,9 @@ def write_noise(folder: Path, count: int, seed: int, size: tuple[int, int], brig
     return folder
 
 
-def measured(generated: Path, real: Path, metrics: list[str | MetricSpec], seed: int = 0) -> dict[str, dict[str, Any]]:
+def measured(generated: Path, real: Path, metrics: list[str | MetricSpec]) -> dict[str, dict[str, Any]]:
     with ExitStack() as open_:
-        sides = [open_side(str(path), seed, World(), open_) for path in (generated, real)]
+        sides = [open_side(str(path), World(), open_) for path in (generated, real)]
         pair = Pair(*sides, sides[0].sizes[0])
         specs = pair.measurable([pair.spec(name) if isinstance(name, str) else name for name in metrics])
         records = pair.measure(specs, small_network, None, World(), silent)

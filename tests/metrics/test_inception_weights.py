@@ -48,7 +48,7 @@ def test_a_named_file_that_is_absent_is_not_replaced_by_another(
 def test_missing_weights_are_one_line_with_the_remedies(tmp_path: Path) -> None:
     url = (tmp_path / "absent.pth").as_uri()
     with pytest.raises(DataError) as refusal:
-        load_weights(None, url)
+        load_weights(None, url=url)
     line = str(refusal.value)
     assert "\n" not in line
     for part in (weights.FILE, VARIABLE, url, "evaluation.weights", "swd and msssim need no weights"):
@@ -60,7 +60,7 @@ def test_a_download_that_is_not_the_published_file_is_not_kept(tmp_path: Path) -
     page = tmp_path / "page.pth"
     page.write_bytes(b"a page that says the file has moved")
     with pytest.raises(DataError, match="hash"):
-        load_weights(None, page.as_uri())
+        load_weights(None, url=page.as_uri())
     assert not list((tmp_path / "torch").rglob("*.*"))
 
 

@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from progan_command import progan, refused
 from tiny_run import ROOT, command, metric_values, train
 
@@ -79,6 +80,17 @@ def test_the_best_snapshot_is_named(run: Path) -> None:
 def test_a_metric_that_cannot_be_measured_is_an_error_when_it_is_all_that_is_asked_for(run: Path) -> None:
     assert "fit" not in progan("evaluate", run, "energy1k").err
     assert "ask for energy1k" in refused("evaluate", run, "energy4k")
+
+
+def test_a_snapshot_too_small_for_the_only_metric_that_can_be_measured_does_not_end_the_measuring(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROGAN_INCEPTION_WEIGHTS", "absent.pth")
+    small, last = (RunDirectory(run).snapshot(seen) for seen in (512, 2048))
+    left_out, undefined = progan("evaluate", run, "swd1k", "fid1k", "--snapshot", small).out.splitlines()
+    assert left_out.startswith("fid1k: left out: absent.pth: no such file")
+    assert undefined == f"{small.name}: swd1k: left out: not defined below 16 px, and this is 4 px"
+    assert "absent.pth: no such file" in refused("evaluate", run, "fid1k", "--snapshot", last)
 
 
 def test_a_metric_that_is_not_defined_at_the_size_of_a_training_is_told(config: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pipelines.selection import unmeasured
 from progan.config import validate
 from progan.report.records import Measurement
 from progan.rundir import RunDirectory
-from progan.settings import Config
+from progan.settings import Config, make_schedule
 
 SETTINGS = {"data": {"path": "x"}, "schedule": {"resolution": 16}, "evaluation": {"metrics": ["swd2k", "pr3k"]}}
 CONFIG = validate(Config, SETTINGS)
@@ -32,17 +32,43 @@ def test_a_result_counts_for_its_own_generator_weights_and_way_of_measuring() ->
         assert unmeasured(wanted, done, 100, 16, validate(Config, SETTINGS | other)) == list(wanted)
 
 
-def test_a_snapshot_is_listed_until_all_that_is_asked_for_is_measured(tmp_path: Path) -> None:
-    run = RunDirectory(tmp_path)
+def _run_with_snapshot(root: Path, seen: int) -> RunDirectory:
+    run = RunDirectory(root)
     run.write_config(CONFIG.model_dump(mode="json"))
-    snapshot = run.snapshot(100)
-    snapshot.parent.mkdir()
-    snapshot.write_bytes(b"")
+    run.snapshot(seen).parent.mkdir()
+    run.snapshot(seen).write_bytes(b"")
+    return run
+
+
+def _append(run: RunDirectory, one: Measurement) -> None:
+    run.append_metric(json.loads(one.model_dump_json()))
+
+
+def test_a_snapshot_is_listed_until_all_that_is_asked_for_is_measured(tmp_path: Path) -> None:
+    seen = make_schedule(CONFIG).total_images
+    run = _run_with_snapshot(tmp_path, seen)
+    snapshot = run.snapshot(seen)
     for metric, listed in (("energy1k", True), ("swd2k", True), ("precision3k-faces", True), ("recall3k", False)):
-        run.append_metric(json.loads(_measured(metric).model_dump_json()))
+        _append(run, _measured(metric, seen=seen))
         assert progan("evaluate", run.root, "--list").out == f"{snapshot}\n" * listed
     assert progan("evaluate", run.root, "energy1k", "--list").out == ""
     assert progan("evaluate", run.root, "energy2k", "--list").out == f"{snapshot}\n"
+
+
+def test_a_result_that_evaluate_would_make_again_does_not_take_a_snapshot_off_the_list(tmp_path: Path) -> None:
+    seen = make_schedule(CONFIG).total_images
+    run = _run_with_snapshot(tmp_path, seen)
+    one = _measured("energy1k", seen=seen)
+    _append(run, one.model_copy(update={"provenance": one.provenance | {"real_mirrored": False}}))
+    assert progan("evaluate", run.root, "energy1k", "--list").out == f"{run.snapshot(seen)}\n"
+
+
+def test_what_is_not_defined_at_the_size_of_a_snapshot_does_not_list_it(tmp_path: Path) -> None:
+    """The round that ended at 16 px had begun at 8."""
+    border = make_schedule(CONFIG).entries[-2]
+    run = _run_with_snapshot(tmp_path, border)
+    assert progan("evaluate", run.root, "swd2k", "--list").out == ""
+    assert progan("evaluate", run.root, "energy1k", "--list").out == f"{run.snapshot(border)}\n"
 
 
 def test_options_that_would_be_passed_over_are_refused(tmp_path: Path) -> None:

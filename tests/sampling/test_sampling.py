@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from progan.networks.progressive import ProgressiveGenerator
 from progan.sampling import generate
-from progan.sampling.captions import captioned
 from progan.sampling.generate import image_sequence, to_uint8
 from progan.sampling.grids import grid_shape, read_sheet, save_sheet, scaled, shown_width, tile
 from progan.sampling.latents import draw_labels, draw_latents, grid_labels
+from progan.sampling.legend import with_legend
 from progan.types import DataError, LabelSpace, LatentSpace
 
 
@@ -91,7 +91,7 @@ def test_a_sheet_is_shown_at_a_whole_multiple_of_its_size_if_it_fits(width: int,
 @pytest.mark.parametrize("width", [64, 512])
 def test_a_caption_stands_below_the_picture_at_both_ends(width: int) -> None:
     sheet = torch.full((40, width, 3), 200, dtype=torch.uint8)
-    one, other, bare = (captioned(sheet, *texts) for texts in (("5 kimg", "8 px"), ("5 kimg", "4 px"), ("", "")))
+    one, other, bare = (with_legend(sheet, *texts) for texts in (("5 kimg", "8 px"), ("5 kimg", "4 px"), ("", "")))
     assert torch.equal(one[:40], sheet)
     ink = (one != bare).any(dim=2).any(dim=0)
     assert ink[: width // 2].any()

@@ -18,6 +18,7 @@ from progan.types import UNLABELLED, DataError
 
 Numbers = NDArray[np.int64]
 
+METRIC_SEED = 0  # of the order that metrics take: no training's, so that all runs are measured with the same images
 _KEPT = 3  # permutations: a batch can lie across the end of an epoch
 
 

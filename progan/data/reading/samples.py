@@ -6,7 +6,7 @@ import torch
 from progan.data.cores import cores_each
 from progan.data.manifest import Manifest
 from progan.data.reading.ahead import Numbered, ReadAhead, Request
-from progan.data.reading.order import Order, Shuffled
+from progan.data.reading.order import METRIC_SEED, Order, Shuffled
 from progan.data.reading.readable import Begun, Readable
 from progan.data.reading.reader import Reader
 from progan.data.reading.resident import Resident
@@ -30,7 +30,7 @@ class Samples:
         self._shared = local_processes > 1
         self._threads = cores_each(local_processes)
         self._pin = torch.cuda.is_available()  # page-locked images are copied to a device while it computes
-        self._metric_order = Shuffled(manifest.count, seed, "metric-order")
+        self._metric_order = Shuffled(manifest.count, METRIC_SEED, "metric-order")
         self._batches: list[ReadAhead] = []
         self._readable: dict[int, Readable] = {}  # by resolution
         self._downloads = Downloads(manifest, config.cache_bytes)
@@ -38,7 +38,7 @@ class Samples:
 
     @property
     def metric_order(self) -> str:
-        return f"shuffled {self._seed}"
+        return f"shuffled {METRIC_SEED}"
 
     def require(self, resolution: int, batch: int, position: int) -> None:
         """ConfigError where there is not the room. The next resolution so named is downloaded while one is trained."""

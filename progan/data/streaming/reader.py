@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from progan.data.codec import decode_into, extension
 from progan.data.images import BadImage
 from progan.data.manifest import REMEDY, Manifest, key
+from progan.data.reading.order import METRIC_SEED
 from progan.data.streaming.lanes import Lane, Span, lane_count, spans
 from progan.data.streaming.unpacking import read_samples
 from progan.data.streaming.visits import Samples, Walk
@@ -83,7 +84,7 @@ class StreamReader:
         """Images start ... start + count - 1 of a fixed order of the whole set, shuffled by shard: (N, H, W, 3); then
         their numbers in the set.
 
-        Every image comes once; DataError if the set has fewer than start + count.
+        The seed does not matter. Every image comes once; DataError if the set has fewer than start + count.
         """
         total = self._manifest.count
         if start < 0 or start + count > total:
@@ -114,7 +115,7 @@ class StreamReader:
 
     def _metric_walk(self, resolution: int) -> Walk:
         members = spans(self._manifest.shards(resolution))
-        return self._walk(resolution, Lane(self._seed, f"stream-metrics/{resolution}", members), endless=False)
+        return self._walk(resolution, Lane(METRIC_SEED, f"stream-metrics/{resolution}", members), endless=False)
 
     def _walk(self, resolution: int, lane: Lane, endless: bool) -> Walk:
         files = self._manifest.files(resolution)

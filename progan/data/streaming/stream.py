@@ -7,7 +7,7 @@ import torch
 from progan.data.cores import cores_each
 from progan.data.manifest import Manifest
 from progan.data.reading.ahead import Numbered, ReadAhead, Request
-from progan.data.reading.order import Order
+from progan.data.reading.order import METRIC_SEED, Order
 from progan.data.reading.skips import Skipped
 from progan.data.settings import DataConfig
 from progan.data.streaming.reader import StreamReader
@@ -18,7 +18,6 @@ class Stream:
     """The samples of a set in the one order that lanes.py gives. Batches are made by a thread, one after another."""
 
     def __init__(self, manifest: Manifest, config: DataConfig, seed: int, skips: Skipped, local_processes: int) -> None:
-        self._seed = seed
         self._reader = StreamReader(manifest, seed, config.lanes, skips.note_shard, cores_each(local_processes))
         self._pin = torch.cuda.is_available()  # page-locked images are copied to a device while it computes
         self._thread = ThreadPoolExecutor(1, "stream")
@@ -26,7 +25,7 @@ class Stream:
 
     @property
     def metric_order(self) -> str:
-        return f"stream {self._seed}"
+        return f"stream {METRIC_SEED}"
 
     def require(self, resolution: int, batch: int, position: int) -> None:
         """ConfigError unless such batches divide among the lanes."""

@@ -1,4 +1,4 @@
-"""Captions below pictures."""
+"""A legend below a picture."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ LETTERS = 40  # of the font's height across a picture: readable when it is shown
 INK, PAPER = (235, 235, 235), (24, 24, 24)
 
 
-def captioned(sheet: Tensor, left: str, right: str) -> Tensor:
+def with_legend(sheet: Tensor, left: str, right: str) -> Tensor:
     """An HW3 uint8 sheet with a bar below that bears one text at its left and one at its right end."""
     height, width, _ = sheet.shape
     size = max(8, width // LETTERS)
