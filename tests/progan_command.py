@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pipelines.__main__ import main
+from pipelines.commands import app
 
 
 class Printed(NamedTuple):
@@ -18,7 +18,7 @@ def progan(*arguments: object, code: int = 0) -> Printed:
     """Call the command, which must end with this exit code."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.raises(SystemExit) as ended, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        main([*map(str, arguments)])
+        app(args=[*map(str, arguments)], prog_name="progan")
     printed = Printed(out.getvalue(), err.getvalue())
     assert (ended.value.code or 0) == code, printed
     return printed
