@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import user_errors
+from pipelines.ending import user_errors
 
 
 def classifier(

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 import progan
-from pipelines.console import launcher_number
 from pipelines.device import device_model
+from pipelines.launcher import launcher_number
 from progan.data.manifest import Manifest
 from progan.distributed.world import World
 from progan.rundir import RunDirectory

@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
-from pipelines.console import TRAINING_ERROR, launcher_number
 from pipelines.device import has_gpu, wants_cpu
+from pipelines.ending import TRAINING_ERROR
+from pipelines.launcher import launcher_number
 from progan.distributed.watch import Watch
 from progan.distributed.world import World
 from progan.engine.settings import Precision

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipelines.arguments import Run, Source
-from pipelines.console import user_errors
+from pipelines.ending import user_errors
 
 
 def evaluate(

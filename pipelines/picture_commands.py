@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipelines.arguments import Run, Source
-from pipelines.console import user_errors
+from pipelines.ending import user_errors
 
 # Browsers slow down a GIF of which a frame is shown shorter than 2/100 s.
 Fps = Annotated[float, typer.Option(help="Frames per second of a video.", min=0.1, max=50)]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pipelines.__main__ import main
+from pipelines.commands import app
 
 NOTED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # by a training, up to the end of its process
 
@@ -33,7 +33,7 @@ def progan(*arguments: object, code: int = 0) -> Printed:
     out, err = io.StringIO(), io.StringIO()
     redirected = (contextlib.redirect_stdout(out), contextlib.redirect_stderr(err))
     with pytest.raises(SystemExit) as ended, _own_signals(), redirected[0], redirected[1]:
-        main([*map(str, arguments)])
+        app(args=[*map(str, arguments)], prog_name="progan")
     printed = Printed(out.getvalue(), err.getvalue())
     assert (ended.value.code or 0) == code, printed
     return printed

@@ -4,8 +4,8 @@ import pytest
 import torch
 from progan_command import refused
 
-from pipelines.console import is_main_process
 from pipelines.launch import product_seconds, require_a_gpu_each, require_no_gpu_given, slow_precision
+from pipelines.launcher import is_main_process
 from progan.types import ConfigError
 
 

@@ -9,7 +9,7 @@ import pytest
 from made_runs import EVIL, FLOOR, Page, measurement, started_run, tick, trained_run
 from typer.testing import CliRunner
 
-from pipelines.__main__ import app
+from pipelines.commands import app
 from progan.report.contest import Contest, contests
 from progan.report.differences import setting_differences, unique_names
 from progan.report.headline import headlines

@@ -40,7 +40,7 @@ def test_a_name_that_the_locale_has_no_letters_for_is_told(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_that_is_stopped_says_so_in_one_line(number: signal.Signals) -> None:
-    code = "import os, time; from pipelines.console import user_errors\n"
+    code = "import os, time; from pipelines.ending import user_errors\n"
     code += f"with user_errors():\n    os.kill(os.getpid(), {int(number)}); time.sleep(20)"
     process = _python(code)
     assert process.stderr is not None
@@ -52,8 +52,22 @@ def test_a_signal_amid_an_import_is_not_lost(tmp_path: Path) -> None:
     """Where a library in C imports, an exception would be."""
     stopping = f"os.kill(os.getpid(), {int(signal.SIGTERM)}); [0 for _ in range(10**5)]"
     (tmp_path / "victim.py").write_text(f"import os\ntry: {stopping}\nexcept BaseException: pass")
-    code = f"import sys, time; sys.path.append({str(tmp_path)!r}); from pipelines.console import user_errors\n"
+    code = f"import sys, time; sys.path.append({str(tmp_path)!r}); from pipelines.ending import user_errors\n"
     process = _python(code + "with user_errors():\n    import victim; time.sleep(20)")
     assert process.stderr is not None
     assert process.stderr.read() == "stopped by SIGTERM; the same command goes on or starts again\n"
     assert process.wait() == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_a_stage_or_after_its_end_ends_the_command_without_a_word(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    kill = f"os.kill(os.getpid(), {int(number)})"
+    (tmp_path / "typer.py").write_text(f"import os; {kill}")
+    importing = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from pipelines.__main__ import main; main()"
+    ended = f"import atexit, os; atexit.register(lambda: {kill}); from pipelines.__main__ import main; main(['status'])"
+    for code in (importing, f"import sys; sys.stderr = open('/dev/null', 'w'); {ended}"):
+        process = _python(code)
+        assert process.stderr is not None
+        assert (process.stderr.read(), process.wait()) == ("", 128 + number)
