@@ -3,7 +3,7 @@ import itertools
 import pytest
 from pydantic import ValidationError
 
-from progan.schedule import PRESETS, ConstantConfig, ProgressiveConfig, Schedule, constant, progressive
+from progan.schedule import PRESETS, ConstantConfig, ProgressiveConfig, Schedule, constant, passes, progressive
 
 
 def _published(**changes: object) -> Schedule:
@@ -49,6 +49,16 @@ def test_batch_and_learning_rate_of_the_new_resolution_hold_from_the_start_of_it
     assert (after.resolution, after.batch, after.lr) == (1024, 32, 0.003)
     assert schedule(5_400_000).lr == 0.0015
     assert schedule(0).batch == 512
+
+
+def test_without_a_word_it_is_the_table_for_one_gpu_and_an_empty_table_of_rates_is_none() -> None:
+    last = progressive(ProgressiveConfig(resolution=1024), 0.001).stages[-1]
+    assert (last.batch, last.lr, last.end) == (4, 0.0015, 10_200_000)
+    assert progressive(ProgressiveConfig(resolution=1024, lr={}), 0.001).stages[-1].lr == 0.001
+
+
+def test_what_is_due_every_so_many_images_is_due_once_for_each_multiple() -> None:
+    assert [passes(before, before + 4, 8) for before in range(0, 24, 4)] == [False, True] * 3
 
 
 def test_presets_hold_the_published_table() -> None:

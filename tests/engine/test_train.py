@@ -9,12 +9,13 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from progan.distributed.world import World
-from progan.engine.average import decay
+from progan.engine.average import averaged_copy, decay, update_average
 from progan.engine.checkpoint import _make_room_for_moments, load_checkpoint, save_checkpoint
 from progan.engine.compiling import compile_network
+from progan.engine.optimizers import make_optimizer
 from progan.engine.play import SMALLEST_SCALE, Player, frozen, precision
 from progan.engine.rounds import RealImages
-from progan.engine.settings import OptimConfig, Sgd
+from progan.engine.settings import Adam, OptimConfig, Sgd
 from progan.engine.train import Training, train
 from progan.losses.objective import Objective
 from progan.types import Batch, DataError, TrainingError
@@ -143,6 +144,14 @@ def test_the_average_is_that_of_the_generator_before_each_round(setup: Callable[
     torch.testing.assert_close(training.average.stem.bias, expected)
 
 
+def test_the_average_has_the_buffers_of_the_generator() -> None:
+    network = torch.nn.BatchNorm1d(3)
+    average = averaged_copy(network)
+    network(torch.randn(8, 3))
+    update_average(average, network, 0.9)
+    assert torch.equal(average.running_mean, network.running_mean)
+
+
 def test_without_an_average_samples_are_the_generator_itself(setup: Callable[..., Any], reals: RealImages) -> None:
     training = _run(setup(ema_half_life_kimg=0), reals)
     assert _equal(training.system.generator.state_dict(), training.average.state_dict())
@@ -152,6 +161,7 @@ def test_the_decay_halves_the_past_after_the_half_life_at_any_batch() -> None:
     assert decay(32, 10**6, 10, None) ** (10_000 / 32) == pytest.approx(0.5)
     assert decay(512, 10**6, 10, None) ** (10_000 / 512) == pytest.approx(0.5)
     assert decay(100, 2000, 10, 0.05) == pytest.approx(0.5)
+    assert decay(100, 10**6, 10, 0.05) == decay(100, 10**6, 10, None)  # the start is long forgotten
     assert decay(32, 0, 10, 0.05) == 0
     assert decay(32, 10**6, 0, None) == 0
 
@@ -183,6 +193,14 @@ def test_a_round_that_does_not_fit_a_gpu_is_told_with_the_setting_that_makes_it_
     monkeypatch.setattr("progan.engine.train.play_round", full)
     with pytest.raises(TrainingError, match=r"do not fit the memory of cpu .*optim\.max_images_per_process\.4="):
         list(train(chosen.fresh(), chosen.schedule, reals, chosen.rules))
+
+
+def test_optimizers_have_the_settings_that_are_given() -> None:
+    network = torch.nn.Linear(2, 2)
+    (adam,) = make_optimizer(network, Adam(beta1=0.3, beta2=0.7, eps=1e-3), 0.1).param_groups
+    assert (adam["lr"], adam["betas"], adam["eps"]) == (0.1, (0.3, 0.7), 1e-3)
+    (sgd,) = make_optimizer(network, Sgd(lr=0.5, momentum=0.9), 0.1).param_groups
+    assert (sgd["lr"], sgd["momentum"]) == (0.5, 0.9)
 
 
 def test_momentum_takes_layers_that_fade_in() -> None:
@@ -231,6 +249,17 @@ def test_fp16_has_a_scaler_for_each_network_and_overcomes_overflow(
     assert torch.equal(training.system.discriminator.head.output.weight, before)
     assert scalers[0].get_scale() < 2.0**30
     assert scalers[0] is not scalers[1]
+
+
+def test_the_loss_scale_of_fp16_is_in_the_checkpoint(setup: Callable[..., Any], tmp_path: Path) -> None:
+    chosen = setup(precision="fp16")
+    training, restored = chosen.fresh(), chosen.fresh()
+    for player in training.players.values():
+        player.scaler.scale(torch.ones(()))
+        player.scaler.update(32.0)
+    save_checkpoint(training, tmp_path / "checkpoint.safetensors")
+    load_checkpoint(restored, tmp_path / "checkpoint.safetensors")
+    assert [player.scaler.get_scale() for player in restored.players.values()] == [32.0, 32.0]
 
 
 def test_fp16_stops_where_no_scale_makes_gradients_finite(setup: Callable[..., Any], reals: RealImages) -> None:

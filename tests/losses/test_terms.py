@@ -18,7 +18,7 @@ from progan.losses.objective import Objective, Round, Weighted
 from progan.losses.penalties import R1, R2, GradientPenalty
 from progan.networks.progressive import ProgressiveDiscriminator
 from progan.systems.progan import loss_terms
-from progan.systems.settings.progan import WassersteinLoss
+from progan.systems.settings.progan import LogisticR1Loss, RelativisticLoss, WassersteinLoss
 from progan.types import Batch, Verdict
 
 
@@ -86,6 +86,15 @@ def test_the_penalty_reaches_the_weights_as_double_backward_does() -> None:
             torch.testing.assert_close(mine[name], parameter.grad)
 
 
+def test_the_penalty_pulls_to_its_target_from_both_sides() -> None:
+    """Of a score whose gradient has the length 2 everywhere."""
+    zeros, labels = torch.zeros(4, 1, 2, 2), torch.zeros(4, dtype=torch.int64)
+    judge = lambda images, _: Verdict(images.flatten(1).sum(dim=1))  # noqa: E731
+    game = Round(judge, Batch(zeros, labels), Batch(zeros, labels), 4, 0, lambda stream: torch.zeros(4))
+    for target, excess in ((0.5, 1.5), (2.0, 0.0), (5.0, -3.0)):
+        assert GradientPenalty(target)(game).item() == pytest.approx(excess**2)
+
+
 @pytest.mark.parametrize(("share", "group", "images"), [(0.5, 2, 2), (0.25, 2, 2), (0.75, 1, 3), (0.1, 4, 4)])
 def test_a_share_of_the_images_is_taken_in_whole_groups(share: float, group: int, images: int) -> None:
     game, discriminator = _round(double=False)
@@ -131,6 +140,18 @@ def test_relativistic_losses_are_of_pairs() -> None:
     expected = [-sum(math.log(_sigmoid(sign * (real - fake))) for real, fake in pairs) / 2 for sign in (1, -1)]
     for term, value in zip((RelativisticDiscriminator(), RelativisticGenerator()), expected, strict=True):
         assert term(game).item() == pytest.approx(value, rel=1e-5)
+
+
+def test_the_rule_for_the_weight_of_r1_is_scaled_by_the_setting_for_the_global_batch() -> None:
+    game, _ = _round(double=False)
+    quarter = Round(game.discriminator, game.real, game.fake, 16, 0, game.uniform)  # one of four processes
+    once = R1(gamma=1.0, every=1)(game)
+    for shown, batch in ((game, 4), (quarter, 16)):
+        torch.testing.assert_close(R1(scale=3.0, every=1)(shown), once * 3 * 0.0002 * 8**2 / batch)
+    for loss, every in ((LogisticR1Loss(gamma_scale=3), 16), (RelativisticLoss(gamma_scale=3), 1)):
+        terms = [row.term for row in loss_terms(loss, 4)["discriminator"] if isinstance(row.term, R1)]
+        assert [(term.scale, term.gamma, term.period) for term in terms] == [(3, None, every)] * len(terms)
+        assert len(terms) == (2 if every == 1 else 1)
 
 
 def test_lazy_r1_is_zero_between_its_rounds() -> None:
@@ -194,6 +215,10 @@ def test_several_labels_an_image_have_the_product_of_their_probabilities() -> No
     whole, known = _sigmoid(-2) * 0.5 * _sigmoid(1), _sigmoid(1) * _sigmoid(-0.5)
     assert FakeLabel()(game).item() == pytest.approx(-math.log(whole * known) / 2)
     assert RealLabel()(_labelled(logits, [[-1] * 3] * 2, [[0] * 3] * 2)).item() == 0
+
+
+def test_what_an_objective_costs_repeats_when_all_its_terms_do() -> None:
+    assert Objective([Weighted("a", R1(every=4)), Weighted("b", R2(every=6))]).period == 12
 
 
 def test_an_objective_names_and_weights_its_terms_and_knows_whether_it_reads_reals() -> None:

@@ -3,6 +3,9 @@ import torch
 
 from progan.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator, feature_maps
 from progan.nn.resample import downsample, upsample
+from progan.systems.settings.progan import ProganConfig
+from progan.systems.table import build
+from progan.types import DataSpec
 
 SMALL = {"base": 64, "maximum": 16}
 
@@ -12,8 +15,11 @@ def _labels(count: int) -> torch.Tensor:
 
 
 def test_the_published_networks_have_23_1_million_parameters_each_at_1024_px() -> None:
-    assert sum(p.numel() for p in ProgressiveGenerator(1024).parameters()) == 23_079_115
-    assert sum(p.numel() for p in ProgressiveDiscriminator(1024).parameters()) == 23_087_249
+    with torch.device("meta"):
+        system = build(ProganConfig(), DataSpec((1024,), 1, (), ""), 1024)
+    assert sum(p.numel() for p in system.generator.parameters()) == 23_079_115
+    assert sum(p.numel() for p in system.discriminator.parameters()) == 23_087_249
+    assert (system.latents.dim, system.group) == (512, 4)
 
 
 def test_feature_maps_follow_the_published_table() -> None:

@@ -32,9 +32,9 @@ def test_equalized_linear_is_torchs_with_scaled_weights_and_an_unscaled_bias() -
 
 
 def test_stored_weights_have_unit_variance_and_biases_start_at_zero() -> None:
-    layer = EqualizedConv2d(64, 64, 3)
-    assert layer.weight.std().item() == pytest.approx(1, abs=0.02)
-    assert not layer.bias.any()
+    for layer in (EqualizedConv2d(64, 64, 3), EqualizedLinear(256, 128)):
+        assert layer.weight.std().item() == pytest.approx(1, abs=0.02)
+        assert not layer.bias.any()
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])

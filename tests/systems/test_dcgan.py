@@ -1,10 +1,12 @@
 """DCGAN and the improved techniques: what is built, that it learns and goes on, and that a snapshot paints the same."""
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pipelines.drawing import images_of
 from progan.config import load
@@ -16,6 +18,7 @@ from progan.engine.settings import OptimConfig, Sgd
 from progan.engine.snapshot import load_snapshot, save_snapshot
 from progan.engine.train import Training, start, train
 from progan.losses.objective import Round
+from progan.networks.dcgan import DcganDiscriminator, DcganGenerator, Level
 from progan.random import generator
 from progan.sampling.generate import image_sequence
 from progan.schedule import ConstantConfig, constant
@@ -195,6 +198,30 @@ def test_with_smoothed_labels_the_discriminator_is_content_with_nine_tenths() ->
     game = Round(lambda images, _: Verdict(images[:, 0]), *batches, 1, 0, lambda stream: torch.zeros(1))
     build(config, DATA, SIZE).objectives["discriminator"](game)["logistic"].backward()
     torch.testing.assert_close(real.grad, torch.zeros(1, 1), atol=1e-6, rtol=0)
+
+
+def test_labels_are_smoothed_of_real_images_alone() -> None:
+    config, score = PLAIN.model_copy(update={"real_target": 0.9}), torch.tensor([[0.3]])
+    batches = [Batch(images, torch.tensor([-1])) for images in (torch.zeros(1, 1), score)]
+    game = Round(lambda images, _: Verdict(images[:, 0]), *batches, 1, 0, lambda stream: torch.zeros(1))
+    on_real, on_fake = math.log(2), math.log(1 + math.exp(0.3))  # whatever the target, of a score of 0
+    value = build(config, DATA, SIZE).objectives["discriminator"](game)["logistic"]
+    assert value.item() == pytest.approx(on_real + on_fake)
+
+
+def test_its_networks_are_those_of_the_paper_in_torchs_layers() -> None:
+    torch.manual_seed(0)
+    generator = DcganGenerator(8, 6, [Level(2, 5), Level(4, 4)])
+    discriminator = DcganDiscriminator(8, [4, 5])
+    dense, (first, second), norms = generator.dense, generator.layers, generator.norms
+    latents, labels = torch.randn(7, 6), torch.full((7,), -1)
+    x = F.relu(norms[0](dense(latents).view(7, 5, 2, 2)))
+    images = torch.tanh(second(F.relu(norms[1](first(x)))))
+    torch.testing.assert_close(generator(latents, labels), images)
+    one, other = discriminator.layers
+    x = F.leaky_relu(discriminator.norms[1](other(F.leaky_relu(one(images), 0.2))), 0.2)
+    torch.testing.assert_close(discriminator(images, labels).features, x.flatten(1))
+    assert [layer.kernel_size for layer in (*generator.layers, *discriminator.layers)] == [(5, 5)] * 4
 
 
 @EACH
