@@ -44,7 +44,7 @@ class Judge(nn.Module):
 
 
 class Noted(Term):
-    """Notes the real and the labelled images of each play."""
+    """Notes the real and the labelled images of each play, and a draw."""
 
     reads_real = True
     reads_labelled = True
@@ -53,10 +53,12 @@ class Noted(Term):
         super().__init__()
         self.real: list[Tensor] = []
         self.labelled: list[Batch] = []
+        self.drawn: list[Tensor] = []
 
     def forward(self, game: Round) -> Tensor:
         self.real.append(game.real.images)
         self.labelled.append(game.labelled)
+        self.drawn.append(game.uniform("mixing"))
         assert game.on_labelled.classes is not None
         return nn.functional.cross_entropy(game.on_labelled.classes, game.labelled.labels)
 
@@ -98,6 +100,12 @@ def _rules(tick: int = 8) -> Rules:
 
 def _weights(training: Training) -> list[Tensor]:
     return [t.clone() for network in training.system.networks.values() for t in network.state_dict().values()]
+
+
+def test_every_play_draws_anew(reals: RealImages) -> None:
+    noted = Noted()
+    list(train(start(_system(noted), OPTIM), SCHEDULE, reals, _rules()))
+    assert len({drawn.numpy().tobytes() for drawn in noted.drawn}) == len(noted.drawn) == 16
 
 
 def test_every_play_reads_images_of_its_own_and_labelled_ones_all_have_a_label(reals: RealImages) -> None:

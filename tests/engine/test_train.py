@@ -121,6 +121,17 @@ def test_where_the_ticks_fall_does_not_change_the_training(setup: Callable[..., 
     assert _equal(_weights(_run(setup(tick=8), reals)), _weights(_run(setup(tick=1000), reals)))
 
 
+def test_what_a_tick_tells_is_the_mean_of_its_rounds(setup: Callable[..., Any], reals: RealImages) -> None:
+    """Of four ticks of a round each, and of two of two rounds."""
+    told = []
+    for tick in (16, 32):
+        chosen = setup(tick=tick)
+        ticks = train(chosen.fresh(), chosen.schedule, reals, chosen.rules)
+        told.append([next(ticks).losses["generator/wasserstein"] for _ in range(64 // tick)])
+    one, two, three, four = told[0]
+    assert told[1] == pytest.approx([(one + two) / 2, (three + four) / 2], rel=1e-5)
+
+
 def test_stopping_between_ticks_and_going_on_changes_nothing(setup: Callable[..., Any], reals: RealImages) -> None:
     chosen = setup(tick=1000)
     training, calls = chosen.fresh(), iter([False] * 6 + [True] * 9)
@@ -150,6 +161,21 @@ def test_the_average_has_the_buffers_of_the_generator() -> None:
     network(torch.randn(8, 3))
     update_average(average, network, 0.9)
     assert torch.equal(average.running_mean, network.running_mean)
+
+
+def test_at_the_start_the_average_forgets_as_fast_as_its_ramp_says(
+    setup: Callable[..., Any], reals: RealImages
+) -> None:
+    chosen = setup(tick=16, ema_half_life_kimg=1000, ema_ramp_up=0.5)
+    training = chosen.fresh()
+    before = [training.system.generator.stem.bias.detach().clone()]
+    ticks = train(training, chosen.schedule, reals, chosen.rules)
+    for _ in range(2):
+        next(ticks)
+        before.append(training.system.generator.stem.bias.detach().clone())
+    next(ticks)
+    first = torch.lerp(before[0], before[1], 1 - 0.5 ** (16 / 8))  # the half-life is half of 16 images
+    torch.testing.assert_close(training.average.stem.bias, torch.lerp(first, before[2], 1 - 0.5 ** (16 / 16)))
 
 
 def test_without_an_average_samples_are_the_generator_itself(setup: Callable[..., Any], reals: RealImages) -> None:

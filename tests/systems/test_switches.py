@@ -56,6 +56,15 @@ def test_what_is_left_is_trained(switches: dict[str, Any], optim: dict[str, Any]
     assert any(not torch.equal(old, new) for old, new in zip(before, system.generator.parameters(), strict=True))
 
 
+def test_labels_of_real_images_have_the_weight_of_all_labels_or_their_own() -> None:
+    labelled = DataSpec((4, 8), 64, ("one", "other"), "")
+    for settings, of_reals in (({}, 0.5), ({"label_real_weight": 2}, 2)):
+        objectives = build(ProganConfig(**SMALL, label_weight=0.5, **settings), labelled, 8).objectives
+        weights = {row.name: row.weight for row in objectives["discriminator"].rows if "label" in row.name}
+        assert weights == {"label_real": of_reals, "label_fake": 0.5}
+        assert {row.name: row.weight for row in objectives["generator"].rows}["label_fake"] == 0.5
+
+
 def test_what_is_switched_off_is_gone() -> None:
     assert _named(_built().discriminator, MinibatchStddev)
     assert not _named(_built(stddev_group=None).discriminator, MinibatchStddev)
