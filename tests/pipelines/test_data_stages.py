@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -57,19 +58,27 @@ def test_parts_are_prepared_merged_verified_and_inspected(tmp_path: Path) -> Non
     assert "1 bad files" in damaged.stderr
 
 
+def _preparing(out: Path) -> "subprocess.Popen[str]":
+    command = [*SYNTHETIC, "--limit", 600, "--out", out, "--workers", 2]
+    whole = [sys.executable, "-m", "pipelines", *map(str, command)]
+    return subprocess.Popen(whole, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("later", [0.0, 0.1, 0.2])  # seconds
+def test_a_prepare_that_is_stopped_while_its_workers_start_says_so_too(tmp_path: Path, later: float) -> None:
+    process = _preparing(tmp_path / "set")
+    while not subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, check=False).stdout:
+        assert process.poll() is None
+    time.sleep(later)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert errors.strip() == "stopped by SIGTERM; the same command goes on or starts again"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_prepare_says_so_and_goes_on(tmp_path: Path, number: signal.Signals) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines",
-        *map(str, SYNTHETIC),
-        "--limit",
-        "600",
-        "--out",
-        str(tmp_path / "set"),
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = _preparing(tmp_path / "set")
     working = tmp_path / ".set.partial" / "r0016" / "000000.tar"
     while not working.exists():
         assert process.poll() is None

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 from typing import TypeVar
@@ -28,7 +29,8 @@ def in_order(work: Callable[[Chunk], Result], chunks: Iterable[Chunk], workers: 
     if workers == 1:
         yield from ((chunk, work(chunk)) for chunk in chunks)
         return
-    executor = ProcessPoolExecutor(workers, mp_context=_context(work), initializer=_become_worker)
+    with _signals_later():
+        executor = ProcessPoolExecutor(workers, mp_context=_context(work), initializer=_become_worker)
     try:
         yield from _bounded(executor, work, iter(chunks), in_flight=2 * workers)
     except BrokenProcessPool as error:
@@ -41,12 +43,36 @@ def _bounded(
     executor: ProcessPoolExecutor, work: Callable[[Chunk], Result], chunks: Iterator[Chunk], in_flight: int
 ) -> Iterator[tuple[Chunk, Result]]:
     waiting: deque[tuple[Chunk, Future[Result]]] = deque()
-    waiting.extend((chunk, executor.submit(work, chunk)) for chunk in itertools.islice(chunks, in_flight))
+
+    def submit(count: int) -> None:
+        for chunk in itertools.islice(chunks, count):
+            with _signals_later():  # this may start a worker
+                waiting.append((chunk, executor.submit(work, chunk)))
+
+    submit(in_flight)
     while waiting:
         chunk, future = waiting.popleft()
         result = future.result()
-        waiting.extend((following, executor.submit(work, following)) for following in itertools.islice(chunks, 1))
+        submit(1)
         yield chunk, result
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """SIGINT and SIGTERM that come inside are answered at its end: a worker half started would outlive its queues."""
+    if threading.current_thread() is not threading.main_thread():  # which alone answers signals
+        yield
+        return
+    received: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda number, _: received.append(number)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, answer in before.items():
+            signal.signal(number, answer)
+        for arrived in received:
+            signal.raise_signal(arrived)
 
 
 def _context(work: object) -> BaseContext:
