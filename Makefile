@@ -40,6 +40,5 @@ clean-quickstart:
 .venv/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 10) <= sys.version_info < (3, 14) else "progan needs Python 3.10-3.13: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
-	# Python compiles what is imported when it is; most of what comes with torch never is.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev]' '$(TORCH)'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' '$(TORCH)'
 	touch $@
