@@ -116,7 +116,12 @@ class Pair:
 
     def _obstacle(self, spec: MetricSpec) -> str | None:
         generated, real = (Supply(side.name, side.count) for side in (self.generated, self.real))
-        return obstacles.of_size(spec, *self.size) or obstacles.of_number(spec, generated, real)
+        small = obstacles.of_resolution(spec, self.resolution)
+        return (
+            obstacles.of_shape(spec, *self.size)
+            or (small and f"{small}; give larger images")
+            or obstacles.of_number(spec, generated, real)
+        )
 
 
 def _is_by_name(spec: MetricSpec) -> bool:

@@ -67,7 +67,8 @@ def list_unmeasured(run: Path, selection: Selection, metrics: Sequence[str]) -> 
     schedule, known = make_schedule(config), read_measurements(directory)
     specs = [parse(name) for name in metrics or config.evaluation.metrics]
     for path in selection.of(directory, config):
-        seen, resolution = seen_by(path), schedule.ended(seen_by(path)).resolution
+        seen = seen_by(path)
+        resolution = schedule.ended(seen).resolution
         names = {one.metric for one in _measured(known, seen, resolution, config)}
         if not all(_is_named(spec, names) for spec in specs if resolution >= spec.row.minimum_resolution):
             print(path)

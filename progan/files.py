@@ -120,9 +120,17 @@ def validated(path: Path, kind: type[T], value: Any) -> T:
         raise DataError(f"{path}: {place}: {first['msg']}; restore it or take it away") from error
 
 
+def parse_json(text: str | bytes) -> Any:
+    """ValueError for what is no JSON, also where it is nested without end."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def _mapping(text: bytes, place: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = parse_json(text)
     except ValueError as error:
         raise DataError(f"{place}: broken ({error}); restore it or take it away") from None
     if not isinstance(found, dict):

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from progan.files import atomic_path
+from progan.files import atomic_path, parse_json
 from progan.types import Damaged, DataError
 
 
@@ -37,7 +37,7 @@ def load_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
     _require_readable(path, kind)
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {}).get("progan", "{}"))
+            facts = parse_json((file.metadata() or {}).get("progan", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError, ValueError) as error:
         raise Damaged(f"{path}: not a readable {kind} ({error})") from None

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from progan.data.place import LocalPlace, Place
-from progan.files import write_json
+from progan.files import parse_json, write_json
 from progan.types import UNLABELLED, DataError, DataSpec
 
 VERSION = 2
@@ -115,8 +115,8 @@ class Manifest:
         except OSError as error:
             raise _missing(path, error) from error
         try:
-            facts: Any = json.loads(text.decode())
-        except (ValueError, RecursionError) as error:
+            facts: Any = parse_json(text.decode())
+        except ValueError as error:
             raise DataError(f"{path}: damaged: not JSON; {REMEDY}") from error
         return cls(place, _validated(path, facts))
 

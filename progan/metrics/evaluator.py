@@ -87,7 +87,7 @@ class Evaluator:
 
     def undefined(self, resolution: int) -> list[str]:
         """A line for each metric that is not defined at so small a resolution; at a later one it may be."""
-        return obstacles.left_out({spec: obstacles.of_size(spec, resolution, resolution) for spec in self._specs})
+        return obstacles.left_out({spec: obstacles.of_resolution(spec, resolution) for spec in self._specs})
 
     def results(self, resolution: int) -> dict[str, str | None]:
         """The names of the records `measure` gives at `resolution` px, with the sha256 of the weights it takes."""
@@ -160,7 +160,7 @@ class Evaluator:
         return {spec: next(filter(None, found), None) for spec, *found in zip(mine, *ranks, strict=True)}
 
     def _defined(self, resolution: int) -> list[MetricSpec]:
-        return [spec for spec in self._specs if obstacles.of_size(spec, resolution, resolution) is None]
+        return [spec for spec in self._specs if obstacles.of_resolution(spec, resolution) is None]
 
     def _obstacle(self, spec: MetricSpec) -> str | None:
         """Why the metric cannot be measured, with the remedy; None when it can."""

@@ -18,12 +18,17 @@ def left_out(obstacles: Mapping[MetricSpec, str | None]) -> list[str]:
     return [f"{spec.name}: left out: {obstacle}" for spec, obstacle in obstacles.items() if obstacle]
 
 
-def of_size(spec: MetricSpec, width: int, height: int) -> str | None:
+def of_shape(spec: MetricSpec, width: int, height: int) -> str | None:
     """Of images of so many px."""
-    least, shorter = spec.row.minimum_resolution, min(width, height)
-    if width != height and not spec.row.needs_network:
-        return f"it takes squares, and these images have {width}x{height} px; cut them so: progan prepare"
-    return None if shorter >= least else f"not defined below {least} px, and this is {shorter} px"
+    if width == height or spec.row.needs_network:
+        return None
+    return f"it takes squares, and these images have {width}x{height} px; cut them so: progan prepare"
+
+
+def of_resolution(spec: MetricSpec, resolution: int) -> str | None:
+    """Of images whose shorter side has so many px. The remedy is the caller's to tell: a training may grow."""
+    least = spec.row.minimum_resolution
+    return None if resolution >= least else f"not defined below {least} px, and this is {resolution} px"
 
 
 def of_number(spec: MetricSpec, generated: Supply, real: Supply) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from progan.files import atomic_path, write_json
+from progan.files import atomic_path, parse_json, write_json
 from progan.metrics import MetricSpec
 from progan.metrics.features import FeatureNetwork, Features
 from progan.metrics.gathering import Outcome
@@ -66,7 +66,7 @@ class RealCache:
             return None
         try:
             text = (self._folder / self._floor(spec, resolution, network)).read_text(encoding="utf-8")
-            return {name: Outcome(**outcome) for name, outcome in json.loads(text).items()}
+            return {name: Outcome(**outcome) for name, outcome in parse_json(text).items()}
         except (OSError, ValueError):
             return None
 

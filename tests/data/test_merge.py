@@ -93,6 +93,7 @@ def test_a_damaged_sample_of_a_part_is_not_merged(tmp_path: Path, source: Source
     [
         ("samples.jsonl", lambda text: text[: text[:-1].rindex("\n") + 1], r"\d+ lines, not the \d+ that"),
         ("samples.jsonl", lambda text: text[:-9], r"cannot be read \(.*\)"),
+        ("rejects.jsonl", lambda text: "[" * 100_000, r"cannot be read \(nested too deeply\)"),
         ("samples.jsonl", lambda text: text + "{}\n", r"more than the \d+ that"),
         ("rejects.jsonl", lambda text: "", r"0 lines, not the \d+ that"),
     ],

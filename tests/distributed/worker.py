@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch._dynamo  # as optimizers do, seconds long
 import torch.distributed as dist
+from drawn_images import RandomImages
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,40 +23,19 @@ from progan.metrics import MetricSpec
 from progan.metrics.evaluator import Evaluator
 from progan.metrics.features import FeatureNetwork, Features
 from progan.metrics.real_side import RealSet
-from progan.random import generator
 from progan.sampling.generate import image_sequence
 from progan.schedule import ConstantConfig, Phase, ProgressiveConfig, Schedule, constant, progressive
 from progan.systems.settings import read_config
 from progan.systems.settings.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
 from progan.systems.system import set_phase
 from progan.systems.table import build
-from progan.types import Batch, DataSpec, TrainingError
+from progan.types import DataSpec, TrainingError
 
 LOSSES = {"wgan-gp": WassersteinLoss(), "logistic-r1": LogisticR1Loss(every=2)}
 PARTS = {"whole": {}, "halves": {4: 8, 8: 8}, "parts": {4: 4, 8: 4}}  # largest part of a process's share, by resolution
 # 64 images at 4 px, 96 fading to 8 px, 64 stable.
 SCHEDULE = ProgressiveConfig(resolution=8, fade_kimg=0.096, stable_kimg=0.064, batch={4: 16, 8: 16})
 STOP_AT = 112  # images: in the middle of the fade
-
-
-class RandomImages:
-    """Real images that are a function of their position; notes which were asked for."""
-
-    def __init__(self, labelled: int = 0) -> None:
-        """labelled: how many of each batch, the first ones, have a label."""
-        self.labelled = labelled
-        self.asked: list[tuple[int, int, int]] = []
-
-    def batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
-        self.asked.append((resolution, position, count))
-        draw = generator(0, f"images-{resolution}", position)
-        images = torch.randint(0, 256, (count, 3, resolution, resolution), dtype=torch.uint8, generator=draw)
-        number = torch.arange(count)
-        return Batch(images[part], torch.where(number < self.labelled, number % 2, -1)[part])
-
-    def labelled_batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
-        images = self.batch(resolution, position, count, part).images
-        return Batch(images, torch.arange(count)[part] % 2)
 
 
 def begin(world: World, loss: str, parts: dict[int, int], compare: int = 4) -> tuple[Training, Schedule, Rules]:

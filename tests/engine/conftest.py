@@ -5,32 +5,19 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from drawn_images import RandomImages
 
 from progan.distributed.world import World
 from progan.engine.rounds import Rules
 from progan.engine.settings import OptimConfig
 from progan.engine.train import Training, start
-from progan.random import generator
 from progan.schedule import ProgressiveConfig, Schedule, progressive
 from progan.systems.settings.progan import LogisticR1Loss, ProganConfig, WassersteinLoss
 from progan.systems.table import build
-from progan.types import Batch, DataSpec
+from progan.types import DataSpec
 
 RESOLUTION = 8
 DATA = DataSpec(resolutions=(4, 8), count=64, classes=(), fingerprint="none")
-
-
-class RandomImages:
-    """Real images that are a function of their position."""
-
-    def batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
-        draw = generator(0, f"images-{resolution}", position)
-        images = torch.randint(0, 256, (count, 3, resolution, resolution), dtype=torch.uint8, generator=draw)
-        return Batch(images[part], torch.full((count,), -1)[part])
-
-    def labelled_batch(self, resolution: int, position: int, count: int, part: slice) -> Batch:
-        images = self.batch(resolution, position, count, part).images
-        return Batch(images, torch.arange(count)[part] % 2)
 
 
 @dataclass(frozen=True)

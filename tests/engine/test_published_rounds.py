@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 import torch
+from drawn_images import RandomImages
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,27 +19,18 @@ from progan.schedule import ProgressiveConfig, progressive
 from progan.systems.settings.progan import ProganConfig, WassersteinLoss
 from progan.systems.system import System
 from progan.systems.table import build
-from progan.types import Batch, DataSpec
+from progan.types import DataSpec
 
 Weights = Mapping[str, Tensor]
-SQRT2, SEED, LATENT = math.sqrt(2), 5, 8
+SQRT2, SEED = math.sqrt(2), 5
 DATA = DataSpec((4, 8, 16), 64, ("one", "other"), "none")
-SMALL = {"latent_dim": LATENT, "maps_base": 64, "maps_max": 8}
+SMALL = {"latent_dim": 8, "maps_base": 64, "maps_max": 8}
 BATCH = {4: 16, 8: 8, 16: 8}
 GROWTH = ProgressiveConfig(resolution=16, fade_kimg=0.032, stable_kimg=0.032, batch=BATCH, lr={16: 0.002})
 ENTERED = {32: (8, True), 64: (8, False), 96: (16, True), 128: (16, False)}  # images seen: resolution, does it fade in
 END, HALF_LIFE = 160, 10_000  # images
-
-
-class Labelled:
-    """Random images with labels, a function of their position."""
-
-    def batch(self, resolution: int, position: int, count: int, part: slice = slice(None)) -> Batch:
-        draw = generator(0, f"images-{resolution}", position)
-        images = torch.randint(0, 256, (count, 3, resolution, resolution), dtype=torch.uint8, generator=draw)
-        return Batch(images[part], (torch.arange(count) % 2)[part])
-
-    labelled_batch = batch
+PARTS = {4: 8, 8: 4, 16: 4}  # largest, by resolution
+REALS = RandomImages(labelled=16)  # all of them
 
 
 def conv(x: Tensor, weights: Weights, name: str, gain: float = SQRT2) -> Tensor:
@@ -141,7 +133,7 @@ class Published:
         return paint(self.generator, latents, labels, self.resolution, self.fade), labels
 
     def reals(self, batch: int) -> tuple[Tensor, Tensor]:
-        stored = Labelled().batch(self.resolution, self.seen, batch)
+        stored = REALS.batch(self.resolution, self.seen, batch, slice(None))
         mirror = torch.rand(batch, generator=generator(SEED, "mirror", self.seen)) < 0.5
         images = torch.where(mirror.view(-1, 1, 1, 1), stored.images.flip(3), stored.images) / 127.5 - 1
         return self.fade * images + (1 - self.fade) * double(F.avg_pool2d(images, 2)), stored.labels
@@ -173,9 +165,6 @@ class Published:
         self.adams[id(player)].step()
 
 
-PARTS = {4: 8, 8: 4, 16: 4}
-
-
 @pytest.mark.parametrize(("parts", "share"), [({}, 1.0), (PARTS, 1.0), (PARTS, 0.5)])
 def test_training_with_the_defaults_is_the_published_one_through_two_fades(parts: dict[int, int], share: float) -> None:
     """With half of a batch in the penalty it is every other group of four."""
@@ -187,7 +176,7 @@ def test_training_with_the_defaults_is_the_published_one_through_two_fades(parts
     optim = OptimConfig(max_images_per_process=parts)
     training = start(system, optim)
     rules = Rules(SEED, optim, True, 8, World(), torch.device("cpu"))
-    for tick in train(training, progressive(GROWTH, optim.lr), Labelled(), rules):
+    for tick in train(training, progressive(GROWTH, optim.lr), REALS, rules):
         while published.seen < tick.images_seen:
             published.round()
         held = {"G": (system.generator, published.generator), "D": (system.discriminator, published.discriminator)}

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from progan.metrics import parse
-from progan.metrics.obstacles import Supply, left_out, of_number, of_size
+from progan.metrics.obstacles import Supply, left_out, of_number, of_resolution, of_shape
 from progan.metrics.table import METRICS
 
 
@@ -31,9 +31,10 @@ def test_real_images_are_needed_by_those_that_compare_with_them() -> None:
 
 
 def test_sizes_are_told_and_a_line_for_each() -> None:
-    assert of_size(parse("fid1k"), 40, 28) is None
+    assert of_shape(parse("fid1k"), 40, 28) is None
+    assert of_resolution(parse("fid1k"), 28) is None
     specs = [parse("swd1k"), parse("fid1k"), parse("modes1k")]
-    assert left_out({spec: of_size(spec, 8, 8) for spec in specs}) == [
+    assert left_out({spec: of_resolution(spec, 8) for spec in specs}) == [
         "swd1k: left out: not defined below 16 px, and this is 8 px"
     ]
-    assert "it takes squares" in str(of_size(specs[2], 40, 28))
+    assert "it takes squares" in str(of_shape(specs[2], 40, 28))

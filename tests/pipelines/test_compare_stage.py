@@ -125,6 +125,7 @@ def test_what_cannot_be_measured_is_left_out_with_a_line(tmp_path: Path) -> None
         ("square", "square", ["kid"], "kid12:12: left out: it takes at least 1000 images on either side"),
         ("square", "square", [], "fid12:12: left out: absent.pth: no such file"),
         ("square", "square", ["fid", "--weights", "none.pth"], "none.pth: no such file, though --weights names it"),
+        ("square", "square", ["swd"], "not defined below 16 px, and this is 8 px; give larger images"),
         ("oblong", "oblong", ["modes"], "it takes squares, and these images have 16x8 px"),
         ("mixed", "square", ["energy"], "z.png has 16x8 px, but 0000.png has 8x8 px; bring all to one size: progan"),
     ],

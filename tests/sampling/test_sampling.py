@@ -89,7 +89,7 @@ def test_a_sheet_is_shown_at_a_whole_multiple_of_its_size_if_it_fits(width: int,
 
 
 @pytest.mark.parametrize("width", [64, 512])
-def test_a_caption_stands_below_the_picture_at_both_ends(width: int) -> None:
+def test_a_legend_stands_below_the_picture_at_both_ends(width: int) -> None:
     sheet = torch.full((40, width, 3), 200, dtype=torch.uint8)
     one, other, bare = (with_legend(sheet, *texts) for texts in (("5 kimg", "8 px"), ("5 kimg", "4 px"), ("", "")))
     assert torch.equal(one[:40], sheet)

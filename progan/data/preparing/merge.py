@@ -4,7 +4,6 @@ The stored bytes of the samples are copied, not encoded again.
 """
 
 import heapq
-import json
 import os
 import re
 import shutil
@@ -21,6 +20,7 @@ from progan.data.manifest import MANIFEST, REJECTS, SAMPLES, Contents, Manifest,
 from progan.data.preparing.render import Reject, Sample
 from progan.data.preparing.shards import REQUESTED, PrepareOptions, Progress, assemble
 from progan.data.sources.base import Entry, Label, Numbered, Raw, Source
+from progan.files import parse_json
 from progan.types import DataError
 
 _CHUNK = 64
@@ -110,7 +110,7 @@ def _lines(path: Path, count: int) -> Iterator[dict[str, Any]]:
             for found, line in enumerate(file, start=1):
                 if found > count:
                     break
-                yield json.loads(line)
+                yield parse_json(line)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({one_line(error)}); prepare this part again") from error
     if found != count:

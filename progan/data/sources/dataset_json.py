@@ -1,6 +1,5 @@
 """The labels that StyleGAN's tools put beside images: dataset.json, {"labels": [["00000/img00000000.png", 6], ...]}."""
 
-import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -8,6 +7,7 @@ from progan.data.sources import zips
 from progan.data.sources.base import Source
 from progan.data.sources.classes import BY_CLASS, parsed
 from progan.data.sources.classes import classed as by_value
+from progan.files import parse_json
 from progan.types import DataError
 
 NAME = "dataset.json"
@@ -47,8 +47,8 @@ def _absent(path: Path) -> DataError:
 def _rows(where: str, text: bytes) -> dict[str, Any]:
     """Name -> label."""
     try:
-        facts = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        facts = parse_json(text)
+    except ValueError as error:
         raise DataError(f"{where}: damaged: not JSON; get the file again") from error
     labels = facts.get("labels") if isinstance(facts, dict) else None
     if not labels:

@@ -5,7 +5,6 @@ each picture costs up to a row group: files are written with up to 1024 pictures
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from progan.data.sources import divided
 from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, container, digest, keeping
 from progan.data.sources.classes import BY_CLASS, Value, classed, parsed
 from progan.data.sources.given import Given
+from progan.files import parse_json
 from progan.types import DataError
 
 SUFFIX = ".parquet"
@@ -105,7 +105,7 @@ def _class_names(schema: Any, column: str) -> tuple[str, ...]:
     if str(schema.field(column).type) == "bool":
         return f"not {column}", column
     try:
-        facts = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        facts = parse_json((schema.metadata or {}).get(b"huggingface", b"{}"))
         names = facts["info"]["features"][column]["names"]
     except (ValueError, KeyError, TypeError):
         return ()

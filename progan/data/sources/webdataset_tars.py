@@ -4,7 +4,6 @@ Headers are read once; after that pictures are read by offset. Nothing in a tar 
 """
 
 import io
-import json
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from progan.data.sources import divided
 from progan.data.sources.base import Entry, Identity, Raw, Source, SourceOptions, container, digest, reading
 from progan.data.sources.classes import BY_CLASS, Value, classed, parsed
 from progan.data.sources.given import Given, is_hidden
+from progan.files import parse_json
 from progan.types import DataError
 
 SUFFIX = ".tar"
@@ -62,7 +62,7 @@ def open_source(given: Given, options: SourceOptions) -> Source:
 
 def _require_no_prepared_set(given: Given) -> None:
     try:
-        facts = json.loads((given.path / MANIFEST).read_bytes())
+        facts = parse_json((given.path / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return
     if isinstance(facts, dict) and {"fingerprint", "resolutions"} <= facts.keys():
@@ -148,8 +148,8 @@ def _value(shard: Path, sample: Sample, label: str) -> Value:
     if text is not None:
         return parsed(where, _number(text.decode("utf-8", "replace").strip()))
     try:
-        facts = json.loads(sample.labels.get(".json", b"null"))
-    except (ValueError, RecursionError) as error:
+        facts = parse_json(sample.labels.get(".json", b"null"))
+    except ValueError as error:
         raise DataError(f"{where}: its .json is damaged; get the shard again") from error
     if isinstance(facts, dict):
         return parsed(where, facts.get("label" if label == BY_CLASS else label))
